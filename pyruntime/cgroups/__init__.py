@@ -1,0 +1,1 @@
+"""The cgroup drivers: where a container's cgroups are, and what is written there."""

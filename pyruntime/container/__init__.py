@@ -1,0 +1,1 @@
+"""A container's life: its record, its status, and what is done to it."""

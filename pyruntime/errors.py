@@ -1,0 +1,102 @@
+"""The exception tree, and the one-line form of every error.
+
+    Error                 exit status 1, one line, never a traceback
+    ├── UsageError        the command line is wrong
+    ├── SpecError         config.json is wrong: carries a pointer (`/mounts/3/options`)
+    ├── NotFound · AlreadyExists · WrongState      about one container id
+    ├── Unsupported       this host lacks what the spec asks (kernel, cgroup layout, LSM)
+    ├── KernelError       a call failed: the call with its arguments, and errno
+    └── HookError         a hook failed: its kind, index, path, exit status
+
+A class exists only because some caller acts on it. A sentence is read from left to right: what was
+asked, where in config.json, what was done, what the kernel said. Lower case, no full stop.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Error(Exception):
+    """Something that a person can act on; `str()` is the whole line without the program's name."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.context: list[str] = []
+        """What was being done, innermost first; `during` adds to it."""
+        self.notes: list[str] = []
+        """What else went wrong while undoing."""
+
+    def __str__(self) -> str:
+        line = ": ".join([*reversed(self.context), self.message])
+        for note in self.notes:
+            line += f" (also: {note})"
+        if self.hint:
+            line += f"; hint: {self.hint}"
+        # One line is a promise: what came out of a file may hold anything.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+class UsageError(Error):
+    """The command line is wrong."""
+
+
+class SpecError(Error):
+    """config.json is wrong; *pointer* is a JSON pointer (RFC 6901) to the place, "" for the whole."""
+
+    def __init__(self, pointer: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{pointer}: {message}" if pointer else message, hint=hint)
+        self.pointer = pointer
+
+
+class NotFound(Error):
+    """No container has this id."""
+
+
+class AlreadyExists(Error):
+    """The id is in use."""
+
+
+class WrongState(Error):
+    """The container's status does not allow the action."""
+
+
+class Unsupported(Error):
+    """This host lacks what the configuration asks for."""
+
+
+class KernelError(Error):
+    """A system call failed. *call* is the call as written in C, with its arguments decoded."""
+
+    def __init__(self, call: str, errno: int, *, hint: str = "") -> None:
+        super().__init__(f"{call}: {os.strerror(errno)}" if errno else call, hint=hint)
+        self.call = call
+        self.errno = errno
+
+
+class HookError(Error):
+    """A hook failed, could not be run, or took too long."""
+
+
+class during:
+    """Put *what* in front of an `Error` that passes through."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Error):
+            error.context.append(self.what)

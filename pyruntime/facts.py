@@ -1,0 +1,97 @@
+"""What the planner may know of the host, as one value. Nothing here looks anything up: `host` does.
+
+A test makes its own `Facts`; a plan is a function of a spec, options, and one of these.
+"""
+
+from __future__ import annotations
+
+# What the executor's probe can answer (csrc/probe.c sends them in this order, one bit each).
+FEATURES = (
+    "mount_api",  # fsopen, fsmount, move_mount, open_tree: 5.2
+    "mount_setattr",  # 5.12
+    "openat2",  # 5.6
+    "clone3",  # 5.3
+    "clone_into_cgroup",  # 5.7
+    "close_range_cloexec",  # 5.11
+    "pidfd_setns",  # setns(2) with a pidfd: 5.8
+)
+
+
+class Hierarchy:
+    """One mounted cgroup hierarchy: its controllers, where it is mounted, and which cgroup is the mount's root."""
+
+    __slots__ = ("controllers", "mountpoint", "root")
+
+    def __init__(self, controllers: tuple[str, ...], mountpoint: str, root: str = "/") -> None:
+        self.controllers = controllers
+        """v1: names as in /proc/self/cgroup ("cpu", "cpuacct", "name=systemd"); v2: what cgroup.controllers lists."""
+        self.mountpoint = mountpoint
+        self.root = root
+
+
+class CgroupFacts:
+    """How cgroups are laid out on this host. cgroups(7)."""
+
+    __slots__ = ("layout", "own", "unified", "v1")
+
+    def __init__(
+        self,
+        layout: str,
+        *,
+        v1: tuple[Hierarchy, ...] = (),
+        unified: Hierarchy | None = None,
+        own: dict[str, str] | None = None,
+    ) -> None:
+        self.layout = layout
+        """"v1", "hybrid" (v1 controllers beside a cgroup2 mount), "v2", or "none"."""
+        self.v1 = v1
+        self.unified = unified
+        """The cgroup2 mount of "v2" and "hybrid"."""
+        self.own = own or {}
+        """The runtime's own cgroup: controller (or "name=systemd"; "" for v2) to path, from /proc/self/cgroup."""
+
+
+class Facts:
+    """The host as far as decisions depend on it."""
+
+    __slots__ = (
+        "architecture",
+        "cgroup",
+        "egid",
+        "euid",
+        "features",
+        "in_user_namespace",
+        "kernel",
+        "last_capability",
+        "lsms",
+    )
+
+    def __init__(
+        self,
+        *,
+        kernel: tuple[int, int],
+        architecture: str,
+        features: frozenset[str],
+        cgroup: CgroupFacts,
+        euid: int = 0,
+        egid: int = 0,
+        in_user_namespace: bool = False,
+        last_capability: int = 40,
+        lsms: frozenset[str] = frozenset(),
+    ) -> None:
+        self.kernel = kernel
+        self.architecture = architecture
+        """As uname(2) gives it: "x86_64", "aarch64"."""
+        self.features = features
+        self.cgroup = cgroup
+        self.euid = euid
+        self.egid = egid
+        self.in_user_namespace = in_user_namespace
+        """Whether /proc/self/ns/user is not the initial user namespace (inode 0xEFFFFFFD)."""
+        self.last_capability = last_capability
+        self.lsms = lsms
+
+    @property
+    def rootless(self) -> bool:
+        """Whether the runtime lacks the powers of the initial user namespace's root."""
+        return self.euid != 0 or self.in_user_namespace

@@ -1,0 +1,1 @@
+"""The facts of this host. Reads, never changes."""

@@ -1,0 +1,1 @@
+"""The kernel's calls and tables, one wrapper per call."""

@@ -1,0 +1,1 @@
+"""From a seccomp profile to a BPF program."""
