@@ -1,0 +1,172 @@
+/* Ops of the last stretch: terminal, hooks, working directory, program; the wait for `start`; execve. */
+#define _GNU_SOURCE
+#include "plan.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int op_console(struct args *a);   /* console.c */
+int op_hook(struct args *a);      /* hook.c */
+int op_home(struct args *a);      /* home.c */
+const char *home_variable(void);
+
+static char executable[PATH_MAX]; /* what find_executable found */
+
+/* chdir PATH MAY_FAIL. CVE-2024-21626: a magic link (/proc/self/fd/N) is not followed, and where we end up must have a name
+ * inside the root. With MAY_FAIL, a directory that root may not enter is tried again as the container's user. */
+static int op_chdir(struct args *a)
+{
+    char where[PATH_MAX];
+    fd_auto root = call_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    fd_auto fd = -EBADF;
+    int old_root = root_fd, result = 0;
+
+    if (root < 0)
+        return root;
+    root_fd = root;
+    fd = open_in_root(a->s[0], 0);
+    root_fd = old_root;
+    if (fd < 0)
+        result = fd;
+    else if (fchdir(fd) < 0)
+        result = failed(CALL_chdir);
+    if (a->n[1] && (result == -EACCES || result == -EPERM))
+        return 0;
+    if (result < 0)
+        return result;
+    if (syscall(SYS_getcwd, where, sizeof(where)) < 0)
+        return fail(CALL_getcwd, errno);
+    /* A directory outside of the root is shown as "(unreachable)/...". */
+    return where[0] == '/' ? 0 : fail(CALL_getcwd, EXDEV);
+}
+
+static int is_executable(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return failed(CALL_lookup);
+    if (S_ISDIR(status.st_mode))
+        return fail(CALL_lookup, EISDIR);
+    return syscall(SYS_faccessat, AT_FDCWD, path, X_OK) < 0 ? failed(CALL_lookup) : 0;
+}
+
+static int join_path(const char *directory, size_t length, const char *name)
+{
+    if (length + 1 + strlen(name) + 1 > sizeof(executable))
+        return fail(CALL_lookup, ENAMETOOLONG);
+    memcpy(executable, directory, length);
+    executable[length] = '/';
+    strcpy(executable + length + 1, name);
+    return 0;
+}
+
+/* find_executable NAME PATH: as execvp(3) looks it up, so that a missing program is an error of create. */
+static int op_find_executable(struct args *a)
+{
+    const char *name = a->s[0], *path = a->s[1];
+    int best = fail(CALL_lookup, ENOENT);
+
+    if (strchr(name, '/')) {
+        if (strlen(name) >= sizeof(executable))
+            return fail(CALL_lookup, ENAMETOOLONG);
+        strcpy(executable, name);
+        return is_executable(executable);
+    }
+    for (; *name; path++) {
+        size_t length = strcspn(path, ":");
+        int result = length ? join_path(path, length, name) : join_path(".", 1, name);
+
+        if (result >= 0)
+            result = is_executable(executable);
+        if (result >= 0)
+            return 0;
+        if (result == -EACCES)
+            best = result; /* as execvp: a found one that may not be run says more than "not found" */
+        path += length;
+        if (!*path)
+            break;
+    }
+    return fail(CALL_lookup, -best);
+}
+
+/* Before 5.9 there is no close_range(2): every number that could be one. */
+static void close_each(unsigned first, unsigned last)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && last > limit.rlim_max)
+        last = (unsigned)limit.rlim_max;
+    for (unsigned fd = first; fd <= last; fd++)
+        close((int)fd);
+}
+
+/* Close FIRST and up, but for what the way back needs. */
+static int close_from(unsigned first, int keep_fd)
+{
+    for (unsigned fd = first, start = first; fd < 4096; fd++) {
+        if (!sync_is_ours((int)fd) && (int)fd != keep_fd)
+            continue;
+        if (fd > start && call_close_range(start, fd - 1, 0) < 0)
+            close_each(start, fd - 1);
+        start = first = fd + 1;
+    }
+    if (call_close_range(first, ~0U, 0) < 0)
+        close_each(first, ~0U);
+    return 0;
+}
+
+/* close_fds FIRST KEEP: CVE-2024-21626. Nothing of the runtime's, nor what its caller left open, goes on from here; real
+ * closing, not close-on-exec, because a created container waits with what it has. */
+static int op_close_fds(struct args *a)
+{
+    root_fd = proc_fd = -EBADF;
+    return close_from((unsigned)a->n[0], a->n[1] < 0 ? -1 : slot(a->n[1]));
+}
+
+/* wait_start SLOT: from here on the fifo is all that connects us with the runtime. */
+static int op_wait_start(struct args *a)
+{
+    int fd = slot(a->n[0]);
+
+    if (fd < 0)
+        return fd;
+    sync_switch(fd);
+    return sync_wait();
+}
+
+/* exec ARGC ENVC ARGUMENT... VARIABLE... */
+static int op_exec(struct args *a)
+{
+    static const char *environment[MAX_ARGS + 2];
+    int64_t argc = a->n[0], envc = a->n[1];
+    int count = 0;
+
+    if (argc < 1 || envc < 0 || argc + envc + 2 != a->count)
+        return fail(CALL_plan, EINVAL);
+    for (int64_t i = 0; i < envc; i++)
+        environment[count++] = a->s[2 + argc + i];
+    if (home_variable())
+        environment[count++] = home_variable();
+    environment[count] = NULL;
+    a->s[2 + argc] = NULL;
+    execve(executable, (char *const *)(uintptr_t)(a->s + 2), (char *const *)(uintptr_t)environment);
+    return failed(CALL_execve);
+}
+
+const struct op start_ops[] = {
+    {"console", "nnnnn", op_console},
+    {"hook", "snnss*", op_hook},
+    {"home", "n", op_home},
+    {"chdir", "sn", op_chdir},
+    {"find_executable", "ss", op_find_executable},
+    {"close_fds", "nn", op_close_fds},
+    {"wait_start", "n", op_wait_start},
+    {"exec", "nn*", op_exec},
+    {NULL, NULL, NULL},
+};

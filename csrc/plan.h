@@ -1,0 +1,89 @@
+/* What the executor's files share: the plan in memory, the slots, the two resolved roots, the way back to the runtime.
+ *
+ * The executor decides nothing. It reads steps (an op's name and text arguments), runs them in order, and at the first
+ * failure reports (step, errno, call). No malloc, no printf, no locale: fields are pointers into the mapped plan. */
+#pragma once
+
+#include "calls.h"
+
+#include <errno.h>
+
+/* ---- the mapped file: header, NUL-separated text from TEXT_AT on, then stamps and blobs (pyruntime/plan/wire.py) */
+
+enum { TEXT_AT = 64, MAX_ARGS = 16384, MAX_NUMBERS = 64, MAX_SLOTS = 4096 };
+
+struct plan_header {
+    char magic[8];            /* "PYRPLAN1" */
+    uint32_t text_length;     /* bytes of text, the last one NUL */
+    volatile uint32_t current; /* written by the executor: the step under way, so that a sudden death has an address */
+    uint32_t steps;
+    uint32_t stamps;          /* offset of uint64_t[steps], nanoseconds of CLOCK_MONOTONIC when a step began; 0: none */
+};
+
+struct blob {
+    const void *data;
+    size_t length;
+};
+
+/* One step's arguments. An op's signature says which of *n* are filled: see `struct op`. */
+struct args {
+    int count;
+    const char *s[MAX_ARGS + 1];
+    int64_t n[MAX_NUMBERS];
+    struct blob blob;
+};
+
+/* signature, a letter an argument: s text, n signed number, u unsigned 64-bit number (its bits in n), b blob, * the rest */
+struct op {
+    const char *name;
+    const char *signature;
+    int (*run)(struct args *a); /* 0 or -errno */
+};
+
+extern const struct op entry_ops[], mount_ops[], rootfs_ops[], file_ops[], process_ops[], start_ops[];
+
+/* ---- descriptors */
+
+extern int root_fd; /* the container's root: every path inside it is resolved from here */
+extern int proc_fd; /* the runtime's /proc, verified: every write below /proc goes through here */
+
+int slot(int64_t number);                /* the descriptor in a slot, -EBADF when empty */
+int set_slot(int64_t number, int fd);    /* takes *fd*; passes an error through */
+
+static inline void close_fd(int *fd)
+{
+    extern int close(int);
+    if (*fd >= 0)
+        close(*fd);
+}
+#define fd_auto __attribute__((cleanup(close_fd))) int
+
+static inline int take_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -EBADF;
+    return taken;
+}
+
+/* ---- paths.c: every path inside the root */
+
+enum { WALK_NOFOLLOW = 1, WALK_DIRECTORIES = 2, WALK_FILE = 4, WALK_NO_SYMLINKS = 8 };
+
+int open_in_root(const char *path, int walk);               /* O_PATH descriptor, or -errno */
+int open_parent(const char *path, const char **name);       /* of the last component; parents are made (0755) */
+int open_proc_file(const char *path, int flags);            /* below proc_fd; no link leads out */
+const char *fd_path(int fd);                                /* "/proc/self/fd/N", for calls that know only paths */
+
+/* ---- sync.c: the way back */
+
+enum report_kind { REPORT_PROBED = 1, REPORT_CLONED, REPORT_BARRIER, REPORT_FAILED };
+
+void sync_use(int report, int go);
+void sync_report(enum report_kind kind, int step, int value, int call);
+int sync_wait(void);                     /* for one byte of the runtime; -EPIPE when it has gone */
+int sync_is_ours(int fd);                /* whether close_fds must keep it */
+void sync_switch(int fifo_fd);           /* from the pipes to the start fifo */
+
+int number(const char *text, int64_t *value); /* strict decimal; -EINVAL */
+extern int current_step;
