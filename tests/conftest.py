@@ -1,0 +1,202 @@
+"""Fixtures for tests with real containers, the choice of the runtime under test, and the account of skips.
+
+The session lives in a mount namespace of its own, with a tmpfs for everything that the tests write: what others mount
+on this machine is not seen, and nothing of ours can remain. It is a subreaper, so that no process of a container hides.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import cgroups, kernel, leaks
+from support.config import Config, default_config
+from support.container import INSIDE, Container, MakeContainer, make_rootfs
+from support.runtime import Runtime
+from support.skips import ExpectedSkips
+from support.wait import wait_until
+
+HERE = Path(__file__).parent
+CGROUP_PARENT = f"/pyruntime-test-{os.getpid()}"
+EXPECTED: pytest.StashKey[ExpectedSkips | None] = pytest.StashKey()
+SKIPPED: list[tuple[str, str]] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("containers")
+    default = Path(sys.executable).parent / "pyruntime"
+    group.addoption(
+        "--runtime",
+        type=Path,
+        default=default,
+        help="runtime under test (default: pyruntime beside python)",
+    )
+    group.addoption(
+        "--expect-skips",
+        type=Path,
+        help="file of allowed skip reasons; any other skip fails the run",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "ours: about a verb, a text or a property that only pyruntime has"
+    )
+    config.addinivalue_line(
+        "markers",
+        "deviates(**runtimes): the named runtime is known to do otherwise; the value says how",
+    )
+    file = config.getoption("--expect-skips")
+    config.stash[EXPECTED] = ExpectedSkips(file) if file else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    name = item.config.getoption("--runtime").name
+    if name == "pyruntime":
+        return
+    if item.get_closest_marker("ours"):
+        pytest.skip("ours: only pyruntime has it")
+    for mark in item.iter_markers("deviates"):
+        if name in mark.kwargs:
+            pytest.skip(f"deviates: {mark.kwargs[name]}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple) and not hasattr(report, "wasxfail"):
+        SKIPPED.append((report.nodeid, report.longrepr[2]))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    expected = session.config.stash[EXPECTED]
+    if expected and not hasattr(session.config, "workerinput"):
+        for test, reason in SKIPPED:
+            expected.see(test, reason)
+        if expected.unexpected and exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    expected = config.stash[EXPECTED]
+    if expected and expected.unexpected:
+        terminalreporter.section("skips that nobody declared")
+        for line in expected.unexpected:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def isolated_session() -> Iterator[Path]:
+    """The directory for everything the session writes; 0755, for a mapped user must reach a rootfs in it."""
+    if os.geteuid() != 0:
+        pytest.skip("requires root")
+    kernel.enter_private_mount_namespace()
+    kernel.become_subreaper()
+    base = Path(tempfile.mkdtemp(prefix="pyruntime-test-", dir="/tmp"))
+    kernel.mount("tmpfs", base, "tmpfs", 0, "mode=755")
+    yield base
+    leaks.clean(CGROUP_PARENT, set())
+    cgroups.remove_all(CGROUP_PARENT)
+    kernel.umount(base, kernel.MNT_DETACH)
+    base.rmdir()
+
+
+@pytest.fixture(scope="session")
+def inside_binary(isolated_session: Path) -> Path:
+    """tests/inside*.c as one static program."""
+    compiler = "musl-gcc" if shutil.which("musl-gcc") else "gcc"
+    target = isolated_session / "inside"
+    sources = sorted(str(path) for path in HERE.glob("inside*.c"))
+    subprocess.run(
+        [compiler, "-static", "-Os", "-s", "-Wall", "-Werror", "-o", str(target), *sources],
+        check=True,
+    )
+    return target
+
+
+@pytest.fixture(scope="session")
+def busybox() -> Path:
+    path = Path("/bin/busybox")
+    if not path.exists():
+        pytest.skip("requires program busybox")
+    return path
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def work(isolated_session: Path) -> Path:
+    """A directory of the test's own with a short name (a socket's path must fit in 108 bytes), mode 0755."""
+    path = isolated_session / str(next(_numbers))
+    path.mkdir()
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def runtime(request: pytest.FixtureRequest, work: Path) -> Runtime:
+    path = request.config.getoption("--runtime")
+    if not path.exists():
+        pytest.fail(f"no runtime at {path}; name one with --runtime")
+    return Runtime(path.absolute(), work)
+
+
+@pytest.fixture
+def leak_check(runtime: Runtime) -> Iterator[None]:
+    """After the test and the removal of its containers nothing is left that was not there before."""
+    before, known = leaks.Snapshot(), set(leaks.descendants())
+    yield
+    try:
+        wait_until(
+            lambda: not leaks.remains(runtime, CGROUP_PARENT, before, known), "clean", deadline_s=3
+        )
+    except TimeoutError:
+        found = leaks.remains(runtime, CGROUP_PARENT, before, known)
+        leaks.clean(CGROUP_PARENT, known)
+        pytest.fail("left behind:\n  " + "\n  ".join(found))
+
+
+@pytest.fixture
+def config() -> Config:
+    """A fresh config.json as a dictionary, for the test to change."""
+    return copy.deepcopy(default_config())
+
+
+@pytest.fixture
+def container(
+    runtime: Runtime, work: Path, inside_binary: Path, leak_check: None
+) -> Iterator[MakeContainer]:
+    """Make a bundle and an id: `container(config, "cat", "/etc/x")` will run `inside cat /etc/x`."""
+    made: list[Container] = []
+
+    def make(
+        config: Config | None = None, *args: object, id: str = "", cgroup: bool = True
+    ) -> Container:
+        config = default_config() if config is None else config
+        id = id or f"t{os.getpid()}-{next(_numbers)}"
+        bundle = work / f"bundle{len(made)}"
+        bundle.mkdir()
+        make_rootfs(bundle / "rootfs", inside_binary)
+        if args:
+            config["process"]["args"] = [INSIDE, *map(str, args)]
+        if cgroup:
+            config["linux"].setdefault("cgroupsPath", f"{CGROUP_PARENT}/{id}")
+        made.append(
+            Container(runtime, id, bundle, config, config.get("linux", {}).get("cgroupsPath"))
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.discard()

@@ -1,0 +1,52 @@
+"""The one place that knows skip conditions. Each is a mark; its reason is the line that expected-skips.txt lists."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support import cgroups
+
+
+def _need(name: str, met: bool) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not met, reason=f"requires {name}")
+
+
+def _effective_capabilities() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
+def _kernel_version() -> tuple[int, int]:
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()))
+
+
+KERNEL = _kernel_version()
+
+root = _need("root", os.geteuid() == 0)
+user_namespaces = _need("user namespaces", os.path.exists("/proc/self/ns/user"))
+time_namespaces = _need("time namespaces", os.path.exists("/proc/self/ns/time"))
+cgroup_namespaces = _need("cgroup namespaces", os.path.exists("/proc/self/ns/cgroup"))
+cgroup_v1 = _need("cgroup v1", bool(cgroups.HIERARCHIES) and not cgroups.UNIFIED)
+cgroup_v2 = _need("cgroup v2", cgroups.UNIFIED)
+cap_sys_resource = _need("CAP_SYS_RESOURCE", bool(_effective_capabilities() & 1 << 24))
+mqueue = _need("mqueue", "mqueue" in Path("/proc/filesystems").read_text())
+apparmor_absent = _need("no AppArmor", not os.path.exists("/sys/kernel/security/apparmor"))
+
+
+def kernel(major: int, minor: int) -> pytest.MarkDecorator:
+    return _need(f"Linux {major}.{minor}", (major, minor) <= KERNEL)
+
+
+def controller(name: str) -> pytest.MarkDecorator:
+    return _need(f"cgroup controller {name}", cgroups.has_controller(name))
+
+
+def program(name: str) -> pytest.MarkDecorator:
+    return _need(f"program {name}", shutil.which(name) is not None)
