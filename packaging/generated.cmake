@@ -1,0 +1,38 @@
+# Python modules that are written at build time; nothing of what writes them is needed at run time.
+
+# add_generated(PATH-BELOW-THE-PACKAGE COMMAND ... DEPENDS ...)
+function(add_generated MODULE)
+    cmake_parse_arguments(GENERATED "" "" "COMMAND;DEPENDS" ${ARGN})
+    set(OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/generated/${MODULE}")
+    cmake_path(GET OUTPUT PARENT_PATH DIRECTORY)
+    cmake_path(GET MODULE PARENT_PATH BELOW)
+    file(MAKE_DIRECTORY "${DIRECTORY}")
+    add_custom_command(
+        OUTPUT "${OUTPUT}"
+        COMMAND "${Python_EXECUTABLE}" ${GENERATED_COMMAND} "${OUTPUT}"
+        DEPENDS ${GENERATED_DEPENDS}
+        WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
+        VERBATIM)
+    string(MAKE_C_IDENTIFIER "generated_${MODULE}" TARGET)
+    add_custom_target("${TARGET}" ALL DEPENDS "${OUTPUT}")
+    install(FILES "${OUTPUT}" DESTINATION "${PACKAGE_DIRECTORY}/${BELOW}")
+endfunction()
+
+add_generated(_build.py
+    COMMAND packaging/build_info.py "${CMAKE_C_COMPILER}" "${STATIC_CC}"
+    DEPENDS packaging/build_info.py)
+
+if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/seccomp_build.py")
+    add_generated(seccomp/_libseccomp_cffi.py
+        COMMAND csrc/seccomp_build.py
+        DEPENDS csrc/seccomp_build.py)
+endif()
+
+if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
+    file(GLOB SCHEMAS CONFIGURE_DEPENDS schemas/*.json)
+    foreach(MODULE _config_schema _schemas)
+        add_generated("spec/${MODULE}.py"
+            COMMAND schemas/generate.py
+            DEPENDS schemas/generate.py ${SCHEMAS})
+    endforeach()
+endif()
