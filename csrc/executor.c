@@ -76,7 +76,7 @@ static const struct op *find_op(const char *name)
     return NULL;
 }
 
-/* "OFFSET:LENGTH" inside the mapped file. */
+/* "OFFSET:LENGTH", counted from the first blob. */
 static int find_blob(const char *text, struct blob *blob)
 {
     char offset_text[24];
@@ -89,10 +89,11 @@ static int find_blob(const char *text, struct blob *blob)
     offset_text[colon - text] = 0;
     if (number(offset_text, &offset) < 0 || number(colon + 1, &length) < 0)
         return -EINVAL;
-    if (offset < 0 || length < 0 || (size_t)offset > plan_size ||
-        (size_t)length > plan_size - (size_t)offset)
+    if (plan->blobs > plan_size || offset < 0 || length < 0 ||
+        (size_t)offset > plan_size - plan->blobs ||
+        (size_t)length > plan_size - plan->blobs - (size_t)offset)
         return -EINVAL;
-    *blob = (struct blob){(const char *)plan + offset, (size_t)length};
+    *blob = (struct blob){(const char *)plan + plan->blobs + offset, (size_t)length};
     return 0;
 }
 

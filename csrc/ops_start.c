@@ -17,6 +17,8 @@ const char *home_variable(void);
 
 static char executable[PATH_MAX]; /* what find_executable found */
 
+static int in_directory; /* whether chdir has succeeded */
+
 /* chdir PATH MAY_FAIL. CVE-2024-21626: a magic link (/proc/self/fd/N) is not followed, and where we end up must have a name
  * inside the root. With MAY_FAIL, a directory that root may not enter is tried again as the container's user. */
 static int op_chdir(struct args *a)
@@ -42,7 +44,31 @@ static int op_chdir(struct args *a)
     if (syscall(SYS_getcwd, where, sizeof(where)) < 0)
         return fail(CALL_getcwd, errno);
     /* A directory outside of the root is shown as "(unreachable)/...". */
-    return where[0] == '/' ? 0 : fail(CALL_getcwd, EXDEV);
+    if (where[0] != '/')
+        return fail(CALL_getcwd, EXDEV);
+    in_directory = 1;
+    return 0;
+}
+
+static int op_chdir_again(struct args *a)
+{
+    a->n[1] = 0;
+    return in_directory ? 0 : op_chdir(a);
+}
+
+/* What is not a device becomes the user's, who can then open /dev/stdout; a file system that refuses is right. */
+static int op_own_stdio(struct args *a)
+{
+    struct stat status;
+
+    for (int fd = 0; fd < 3; fd++) {
+        if (fstat(fd, &status) < 0 || S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
+            continue;
+        if (status.st_uid != (uid_t)a->n[0] && fchown(fd, (uid_t)a->n[0], (gid_t)-1) < 0 &&
+            errno != EPERM && errno != EROFS && errno != EINVAL)
+            return failed(CALL_fchownat);
+    }
+    return 0;
 }
 
 static int is_executable(const char *path)
@@ -164,6 +190,8 @@ const struct op start_ops[] = {
     {"hook", "snnss*", op_hook},
     {"home", "n", op_home},
     {"chdir", "sn", op_chdir},
+    {"chdir_again", "s", op_chdir_again},
+    {"own_stdio", "n", op_own_stdio},
     {"find_executable", "ss", op_find_executable},
     {"close_fds", "nn", op_close_fds},
     {"wait_start", "n", op_wait_start},

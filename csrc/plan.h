@@ -18,6 +18,7 @@ struct plan_header {
     volatile uint32_t current; /* written by the executor: the step under way, so that a sudden death has an address */
     uint32_t steps;
     uint32_t stamps;          /* offset of uint64_t[steps], nanoseconds of CLOCK_MONOTONIC when a step began; 0: none */
+    uint32_t blobs;           /* offset of the first blob */
 };
 
 struct blob {

@@ -11,9 +11,8 @@ FEATURES = (
     "mount_setattr",  # 5.12
     "openat2",  # 5.6
     "clone3",  # 5.3
-    "clone_into_cgroup",  # 5.7
     "close_range_cloexec",  # 5.11
-    "pidfd_setns",  # setns(2) with a pidfd: 5.8
+    "pidfd_setns",  # setns(2) with a pidfd: 5.8; also taken as the sign of CLONE_INTO_CGROUP (5.7)
 )
 
 
@@ -56,6 +55,7 @@ class Facts:
 
     __slots__ = (
         "architecture",
+        "capabilities",
         "cgroup",
         "egid",
         "euid",
@@ -77,6 +77,7 @@ class Facts:
         egid: int = 0,
         in_user_namespace: bool = False,
         last_capability: int = 40,
+        capabilities: int = -1,
         lsms: frozenset[str] = frozenset(),
     ) -> None:
         self.kernel = kernel
@@ -89,6 +90,8 @@ class Facts:
         self.in_user_namespace = in_user_namespace
         """Whether /proc/self/ns/user is not the initial user namespace (inode 0xEFFFFFFD)."""
         self.last_capability = last_capability
+        self.capabilities = capabilities
+        """The runtime's own permitted set, as bits; -1: all. What is not in it cannot be given on."""
         self.lsms = lsms
 
     @property

@@ -1,0 +1,17 @@
+"""The system calls in which a step can fail: the order of CALLS in csrc/calls.h, which a test compares."""
+
+from __future__ import annotations
+
+CALLS = (
+    *("none open openat openat2 read write fstat fstatfs mkdirat".split()),
+    *("mknodat symlinkat unlinkat readlinkat fchownat fchmodat mount umount2".split()),
+    *("pivot_root open_tree move_mount mount_setattr fsopen fsconfig fsmount".split()),
+    *("clone3 clone unshare setns chdir fchdir chroot getcwd sethostname".split()),
+    *("setdomainname setrlimit prctl capset setgroups setresgid setresuid".split()),
+    *("seccomp setsid ioctl keyctl socket connect sendmsg pipe2 execve".split()),
+    *("close_range bpf access waitid getdents64 faccessat pidfd_open".split()),
+    *("sched_setaffinity memory plan hook lookup fchdir_outside".split()),
+)
+
+HOOK_STATUS = 4096
+"""A report of the call "hook" carries this plus the wait status in the place of errno."""

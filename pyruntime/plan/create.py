@@ -1,0 +1,140 @@
+"""The order of a create. This function is the only place where it is decided; it reads from top to bottom.
+
+Host steps before the clone run first, then the executor; those after it are barriers, at which init waits.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.plan import (
+    cgroup,
+    devices,
+    hooks,
+    identity,
+    mounts,
+    namespaces,
+    ops,
+    process,
+    rootfs,
+)
+from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import Process, Spec
+
+
+def create(spec: Spec, request: Request, facts: Facts) -> Plan:
+    """Everything from nothing to the container's program, or to its waiting for `start`."""
+    namespaces.check(spec, facts)
+    plan = Plan()
+    program = spec.get("process")
+    plan += cgroup.make(request)
+    plan += _enter(spec, request, facts)
+    plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
+    plan += cgroup.join(request, facts)  # before the cgroup namespace: it becomes the visible root
+    plan += namespaces.late(spec)
+    plan += [Step(INSIDE, ops.setsid())]
+    if request.keyring:
+        plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
+    # The rootfs and the sources of binds are looked up as the runtime's own user, who may reach more than
+    # the container's root; whatever is then made in the rootfs belongs to the latter.
+    plan += rootfs.prepare(spec, request, facts)
+    plan += _open_sources(spec, request, facts)
+    if namespaces.has(spec, "user"):
+        plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
+    plan += namespaces.loopback(spec)
+    plan += mounts.all_of(spec, request, facts)
+    plan += devices.all_of(spec, facts)
+    plan += _sysctl(spec)  # before the runtime's /proc is out of reach
+    plan += hooks.on_host(spec, "prestart")
+    plan += hooks.on_host(spec, "createRuntime")  # the container's mounts are there, not yet its root
+    plan += hooks.inside(spec, request, "createContainer", "creating")
+    plan += rootfs.hide(spec, facts)
+    plan += rootfs.enter(spec, request)
+    if program is not None:
+        plan += [Step(INSIDE, ops.make_directory(program["cwd"]), "process.cwd")]
+        plan += process.console(program, spec, request)
+    plan += rootfs.readonly(spec, facts)
+    plan += _names(spec)
+    plan += process.close_fds(request)  # before chdir: CVE-2024-21626
+    if program is not None:
+        _become_program(plan, program, spec, request, facts)
+    plan += _publish(program, spec, request)
+    plan += process.start(program, spec, request)
+    return plan
+
+
+def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    """Up to the clone: open what is needed from the runtime's namespaces, then leave them."""
+    program = spec.get("process")
+    steps = [Step(ENTRY, ops.open_proc())]
+    if request.fifo:
+        steps.append(Step(ENTRY, ops.open(request.slots.new("fifo"), request.fifo, os.O_RDWR)))
+    steps += cgroup.open_all(request, facts)
+    if program is not None:
+        steps += process.connect_console(program, request)
+        steps += identity.oom_score(program)
+    steps += namespaces.join(spec, request)
+    return steps + namespaces.clone(spec, request, facts)
+
+
+def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    if not namespaces.has(spec, "user") or mounts.is_classic(facts):
+        return []
+    steps = []
+    for index, mount in enumerate(spec.get("mounts") or ()):
+        options = mount.get("options") or []
+        if mount.get("source") and ("bind" in options or "rbind" in options or mount.get("type") == "bind"):
+            if "remount" in options:
+                continue
+            slot = request.slots.new(f"mounts[{index}]")
+            source = os.path.normpath(os.path.join(request.bundle, mount["source"]))
+            op = ops.open_tree(slot, source, recursive="rbind" in options)
+            steps.append(Step(INSIDE, op, f"mounts[{index}] {mount['destination']}"))
+    return steps
+
+
+def _sysctl(spec: Spec) -> list[Step]:
+    return [
+        # Both spellings are in use: net.ipv4.ip_forward, and net/ipv4/conf/eth0.100/forwarding. sysctl(8).
+        Step(INSIDE, ops.sysctl("sys/" + (key if "/" in key else key.replace(".", "/")), value),
+             f"linux.sysctl {key}")
+        for key, value in (spec.get("linux", {}).get("sysctl") or {}).items()
+    ]
+
+
+def _names(spec: Spec) -> list[Step]:
+    steps = []
+    if spec.get("hostname"):
+        steps.append(Step(INSIDE, ops.sethostname(spec["hostname"]), "hostname"))
+    if spec.get("domainname"):
+        steps.append(Step(INSIDE, ops.setdomainname(spec["domainname"]), "domainname"))
+    return steps
+
+
+def _become_program(
+    plan: Plan, program: Process, spec: Spec, request: Request, facts: Facts
+) -> None:
+    plan += identity.inside_limits(program, spec)
+    plan += process.home(program)
+    plan += process.own_stdio(program, request)
+    plan += process.try_chdir(program)
+    steps, warnings = identity.become_user(program, spec, facts, request.filter)
+    plan += steps
+    plan.warnings += warnings
+    plan += process.chdir(program)
+    plan += process.find(program)
+    if program.get("noNewPrivileges"):
+        plan += identity.load_filter(request.filter)  # last: what comes after must pass it
+
+
+def _publish(program: Process | None, spec: Spec, request: Request) -> list[Step]:
+    """From here on the container exists for others."""
+    steps = identity.outside_limits(program, spec) if program is not None else []
+    if request.pid_file:
+        steps.append(Step(HOST, ops.write_pid_file(request.pid_file), "--pid-file"))
+    return [*steps, Step(HOST, ops.save_record())]

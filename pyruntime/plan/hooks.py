@@ -1,0 +1,64 @@
+"""Hooks, and the state that they are given. config.md, "POSIX-platform Hooks"; runtime.md, "State".
+
+    kind                       side     status     pid
+    prestart, createRuntime    host     creating   the runtime's view
+    createContainer            inside   creating   the container's view
+    startContainer             inside   created    the container's view
+    poststart                  host     running    the runtime's view      (container.lifecycle)
+    poststop                   host     stopped    -                       (container.lifecycle)
+"""
+
+from __future__ import annotations
+
+from pyruntime import SPEC_VERSION
+from pyruntime.plan import ops
+from pyruntime.plan.step import HOST, INSIDE, Step
+from pyruntime.spec.load import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import Spec
+
+DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+"""For a hook without env: never the runtime's own environment."""
+
+
+def state_parts(spec: Spec, id: str, bundle: str, status: str) -> tuple[str, str]:
+    """The state as JSON, before and after the digits of the pid."""
+    state = {"ociVersion": SPEC_VERSION, "id": id, "status": status, "bundle": bundle}
+    annotations = spec.get("annotations")
+    document = dict(state, annotations=annotations) if annotations else state
+    return encode(document).decode("utf-8", "surrogateescape")[:-1] + ',"pid":', "}"
+
+
+def on_host(spec: Spec, kind: str) -> list[Step]:
+    """The hooks of *kind*, run by the runtime."""
+    return [
+        Step(HOST, ops.run_hook(kind, index), f"hooks.{kind}[{index}]")
+        for index, _ in enumerate((spec.get("hooks") or {}).get(kind) or ())  # type: ignore[call-overload]
+    ]
+
+
+def inside(spec: Spec, request: Request, kind: str, status: str) -> list[Step]:
+    """The hooks of *kind*, run by init."""
+    parts = state_parts(spec, request.id, request.bundle, status)
+    return [
+        Step(
+            INSIDE,
+            ops.hook(
+                hook["path"],
+                hook.get("timeout") or 0,
+                parts,
+                hook.get("args") or [hook["path"]],
+                environment(hook.get("env")),
+            ),
+            f"hooks.{kind}[{index}]",
+        )
+        for index, hook in enumerate((spec.get("hooks") or {}).get(kind) or ())  # type: ignore[call-overload]
+    ]
+
+
+def environment(env: list[str] | None) -> list[str]:
+    """Exactly what is configured; only where nothing is, a PATH."""
+    return DEFAULT_ENV if env is None else env

@@ -1,0 +1,116 @@
+"""Who the process is and what it may do: user, groups, capabilities, limits, no_new_privs, seccomp. config.md, "Process"."""
+
+from __future__ import annotations
+
+from pyruntime.errors import SpecError
+from pyruntime.linux import capabilities
+from pyruntime.linux.flags import RLIMITS
+from pyruntime.plan import ops
+from pyruntime.plan.namespaces import denies_setgroups, has, is_new
+from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Filter
+    from pyruntime.spec.types import Process, Spec
+
+UNLIMITED = 2**64 - 1
+SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+
+
+def oom_score(process: Process) -> list[Step]:
+    """Before the clone, with the runtime's privilege: the child inherits it. proc(5)."""
+    score = process.get("oomScoreAdj")
+    if score is None:
+        return []
+    return [Step(ENTRY, ops.write_proc("self/oom_score_adj", str(score)), "process.oomScoreAdj")]
+
+
+def inside_limits(process: Process, spec: Spec) -> list[Step]:
+    """Limits that init sets for itself: outside of user namespaces it is as privileged as the runtime."""
+    if has(spec, "user"):
+        return []
+    return [
+        Step(INSIDE, ops.setrlimit(*limit), origin) for limit, origin in _limits(process)
+    ]
+
+
+def outside_limits(process: Process, spec: Spec) -> list[Step]:
+    """Limits that the runtime sets: raising one takes CAP_SYS_RESOURCE in the initial user namespace."""
+    if not has(spec, "user"):
+        return []
+    return [Step(HOST, ops.prlimit(*limit), origin) for limit, origin in _limits(process)]
+
+
+def _limits(process: Process) -> list[tuple[tuple[int, int, int], str]]:
+    return [
+        ((RLIMITS[limit["type"]], limit["soft"], limit["hard"]), f"process.rlimits[{i}] {limit['type']}")
+        for i, limit in enumerate(process.get("rlimits") or ())
+    ]
+
+
+def become_user(
+    process: Process, spec: Spec, facts: Facts, filter: Filter | None
+) -> tuple[list[Step], list[str]]:
+    """The steps from root to the configured user, and warnings about capabilities that are not to be had."""
+    sets, warnings = _capability_sets(process, spec, facts)
+    user = process.get("user") or {}
+    uid, gid = user.get("uid", 0), user.get("gid", 0)
+    privileged = bool(process.get("noNewPrivileges"))
+    mask = user.get("umask")
+    steps = [Step(INSIDE, ops.umask(0o022 if mask is None else mask), "process.user.umask")]
+    if privileged:
+        steps.append(Step(INSIDE, ops.no_new_privs(), "process.noNewPrivileges"))
+    else:
+        # Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it has to come first. seccomp(2).
+        steps += load_filter(filter)
+    origin = "process.capabilities"
+    steps.append(Step(INSIDE, ops.bounding(sets["bounding"]), f"{origin}.bounding"))
+    if uid != 0:
+        steps.append(Step(INSIDE, ops.keep_capabilities(1), origin))
+    steps += _groups(user.get("additionalGids") or [], spec, facts)
+    steps.append(Step(INSIDE, ops.setresgid(gid), "process.user.gid"))
+    steps.append(Step(INSIDE, ops.setresuid(uid), "process.user.uid"))
+    if uid != 0:
+        steps.append(Step(INSIDE, ops.keep_capabilities(0), origin))
+    op = ops.capset(sets["effective"], sets["permitted"], sets["inheritable"])
+    steps.append(Step(INSIDE, op, origin))
+    steps.append(Step(INSIDE, ops.ambient(sets["ambient"]), f"{origin}.ambient"))
+    return steps, warnings
+
+
+def load_filter(filter: Filter | None) -> list[Step]:
+    """The seccomp program."""
+    if filter is None:
+        return []
+    op = ops.seccomp(filter.flags, filter.optional_flags, filter.bpf)
+    return [Step(INSIDE, op, "linux.seccomp")]
+
+
+def _groups(groups: list[int], spec: Spec, facts: Facts) -> list[Step]:
+    if denies_setgroups(spec, facts):
+        if groups:
+            raise SpecError(
+                "/process/user/additionalGids", "an unprivileged user with a single gid cannot have any"
+            )
+        return []
+    return [Step(INSIDE, ops.setgroups(groups), "process.user.additionalGids")]
+
+
+def _capability_sets(
+    process: Process, spec: Spec, facts: Facts
+) -> tuple[dict[str, int], list[str]]:
+    """The five sets as bits. What cannot be granted is a warning by the specification."""
+    wanted = process.get("capabilities") or {}
+    sets, warnings = {}, []
+    grantable = -1 if is_new(spec, "user") else facts.capabilities
+    for name in SETS:
+        names = wanted.get(name) or []  # type: ignore[attr-defined]
+        bits, unknown = capabilities.mask(names, facts.last_capability)
+        missing = capabilities.names_of(bits & ~grantable)
+        sets[name] = bits & grantable
+        for lacking, why in ((unknown, "unknown to this kernel"), (missing, "not the runtime's to give")):
+            if lacking:
+                warnings.append(f"process.capabilities.{name}: {', '.join(lacking)}: {why}")
+    return sets, warnings

@@ -1,0 +1,197 @@
+"""The mounts of config.json, in their order. config.md, "Mounts".
+
+A source is a path of the runtime's mount namespace (relative to the bundle), a destination one inside the
+root. Where a symbolic link could lead a destination is the executor's business: it resolves inside the root.
+"""
+
+from __future__ import annotations
+
+import os.path
+
+from pyruntime.errors import SpecError, Unsupported
+from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_RDONLY, MS_REMOUNT
+from pyruntime.plan import cgroup_mounts, ops
+from pyruntime.plan.mount_attributes import (
+    bind_attributes,
+    fresh_attributes,
+    is_classic,
+    propagate,
+)
+from pyruntime.plan.mount_options import (
+    MountOptions,
+    classic_clear,
+    classic_flags,
+    classic_propagation,
+)
+from pyruntime.plan.step import INSIDE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Request
+    from pyruntime.plan.step import Op
+    from pyruntime.spec.types import Mount, Spec
+
+# The files inside procfs that LXCFS and its like may replace. CVE-2019-16884: anything else there could fool
+# whoever writes to /proc. /proc/net is not in the list, it is the network namespace's.
+PROC_FILES = frozenset(
+    f"/proc/{name}"
+    for name in (
+        *("cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo".split()),
+        "sys/kernel/ns_last_pid",
+        "sys/crypto/fips_enabled",
+    )
+)
+
+# Their superblock is shared by all mounts of a namespace: read-only is a matter of the mount alone.
+SHARED_SUPERBLOCK = frozenset(("proc", "sysfs", "cgroup", "cgroup2", "mqueue"))
+
+
+def all_of(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    """One or more steps for each mount, in the order of config.json."""
+    steps: list[Step] = []
+    for index, mount in enumerate(spec.get("mounts") or ()):
+        steps += _steps_of(index, mount, spec, request, facts)
+    return steps
+
+
+def _steps_of(
+    index: int, mount: Mount, spec: Spec, request: Request, facts: Facts
+) -> list[Step]:
+    pointer = f"/mounts/{index}"
+    destination = os.path.normpath("/" + mount["destination"])
+    options = MountOptions(mount.get("options") or [])
+    fstype = mount.get("type") or ""
+    if options.idmap or mount.get("uidMappings") or mount.get("gidMappings"):
+        raise Unsupported(f"{pointer}: idmapped mounts are not supported yet")
+    if fstype == "bind":
+        options.bind = True
+    if options.remount:
+        made = _remount(destination, options, classic=is_classic(facts))
+    elif options.bind:
+        made = [_bind(index, mount, destination, options, request, classic=is_classic(facts))]
+    elif fstype in ("cgroup", "cgroup2"):
+        target_flags(pointer, destination, "", "")
+        made = cgroup_mounts.all_of(destination, options, spec, request, facts, pointer)
+    else:
+        made = _filesystem(pointer, mount, destination, fstype, options, classic=is_classic(facts))
+    origin = f"mounts[{index}] {mount['destination']}"
+    return [Step(INSIDE, op, origin) for op in made]
+
+
+def target_flags(pointer: str, destination: str, fstype: str, source: str) -> int:
+    """What the executor has to know of the destination; SpecError where nothing may be mounted."""
+    if fstype in ("proc", "sysfs"):
+        return ops.TARGET_STRICT | (ops.TARGET_IN_PROC if fstype == "proc" else 0)
+    if destination in PROC_FILES:
+        return ops.TARGET_IN_PROC
+    if destination.startswith("/proc/"):
+        raise SpecError(f"{pointer}/destination", f"{destination} is inside /proc")
+    if destination == "/proc" and os.path.normpath(source) != "/proc":
+        raise SpecError(f"{pointer}/destination", "only procfs can be mounted on /proc")
+    return 0
+
+
+def _filesystem(
+    pointer: str,
+    mount: Mount,
+    destination: str,
+    fstype: str,
+    options: MountOptions,
+    *,
+    classic: bool,
+) -> list[Op]:
+    if not fstype or fstype == "none":
+        raise SpecError(f"{pointer}/type", "missing, and the options do not say bind")
+    source = mount.get("source") or ""
+    flags = target_flags(pointer, destination, fstype, "")
+    if options.copy_up:
+        flags |= ops.TARGET_COPY_UP
+    if fstype == "tmpfs" and not any(option.startswith("mode=") for option in options.data):
+        flags |= ops.TARGET_KEEP_MODE
+    if classic or options.only_classic:
+        return _filesystem_classic(destination, fstype, source or fstype, options, flags)
+    words = [word for word in options.words.values() if word]
+    if options.bits.set & MOUNT_ATTR_RDONLY and fstype not in SHARED_SUPERBLOCK:
+        words.append("ro")
+    # A copy has to be written before the superblock may be read-only.
+    if options.copy_up and "ro" in words:
+        words.remove("ro")
+    first, *rest = options.propagations or [(0, False)]
+    made = [
+        ops.mount(
+            destination,
+            fstype,
+            source or fstype,
+            fresh_attributes(options),
+            flags,
+            first[0],
+            *words,
+            *options.data,
+        )
+    ]
+    if rest:
+        made.append(ops.change_mount(destination, 0, [propagate(*one) for one in rest]))
+    return made
+
+
+def _filesystem_classic(
+    destination: str, fstype: str, source: str, options: MountOptions, flags: int
+) -> list[Op]:
+    ms_flags = classic_flags(options.bits) | options.flags
+    late_ro = ms_flags & MS_RDONLY if options.copy_up else 0
+    made = [
+        ops.mount_classic(
+            destination, fstype, source, ms_flags & ~late_ro, flags, ",".join(options.data)
+        )
+    ]
+    if late_ro:
+        made.append(ops.remount(destination, MS_REMOUNT | MS_BIND | ms_flags, ""))
+    for propagation in options.propagations:
+        made.append(ops.remount(destination, classic_propagation(*propagation), ""))
+    if options.recursive_bits:
+        raise Unsupported("recursive mount options need mount_setattr (Linux 5.12)")
+    return made
+
+
+def _bind(
+    index: int,
+    mount: Mount,
+    destination: str,
+    options: MountOptions,
+    request: Request,
+    *,
+    classic: bool,
+) -> Op:
+    pointer = f"/mounts/{index}"
+    if not mount.get("source"):
+        raise SpecError(f"{pointer}/source", "a bind mount needs one")
+    if options.data:
+        raise SpecError(f"{pointer}/options", f"{options.data[0]!r} is no option of a bind mount")
+    source = os.path.normpath(os.path.join(request.bundle, mount["source"]))
+    flags = target_flags(pointer, destination, "", source)
+    slot = request.slots.of(f"mounts[{index}]")
+    if slot is not None:
+        source = f"@{slot}"
+    if not classic:
+        attributes = bind_attributes(options)
+        return ops.bind(destination, source, flags, attributes, recursive=options.recursive)
+    if options.recursive_bits:
+        raise Unsupported(f"{pointer}/options: recursive ones need mount_setattr (Linux 5.12)")
+    changes = []
+    if options.bits:
+        changes.append(f"{classic_flags(options.bits)}:{classic_clear(options.bits)}")
+    changes += [str(classic_propagation(*one)) for one in options.propagations]
+    return ops.bind_classic(destination, source, flags, changes, recursive=options.recursive)
+
+
+def _remount(destination: str, options: MountOptions, *, classic: bool) -> list[Op]:
+    if options.bind and not classic:
+        return [ops.change_mount(destination, 0, bind_attributes(options))]
+    flags = MS_REMOUNT | classic_flags(options.bits) | options.flags
+    if options.bind:
+        flags |= MS_BIND
+    made = [ops.remount(destination, flags, ",".join(options.data))]
+    for propagation in options.propagations:
+        made.append(ops.remount(destination, classic_propagation(*propagation), ""))
+    return made

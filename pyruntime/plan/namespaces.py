@@ -1,0 +1,135 @@
+"""Namespaces: which are made, which are joined by path, in which order, and the maps of a new user namespace.
+
+Joining: a path is opened before anything is joined, and setns(2) is told the type, so that a file of another
+type is refused. The user namespace comes last, unless it is needed for the others: whoever owns a namespace
+decides who may join it, and the runtime's own powers end at the border of the user namespace it joins.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.errors import Unsupported
+from pyruntime.linux.flags import CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER
+from pyruntime.linux.namespaces import TYPES
+from pyruntime.plan import ops
+from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import IDMapping, Spec
+
+# The cgroup namespace's root is the cgroup one is in when it is made: it waits until the cgroup is joined.
+# A time namespace has to be given its offsets before anyone is in it. time_namespaces(7).
+LATE = CLONE_NEWCGROUP | CLONE_NEWTIME
+
+
+def has(spec: Spec, kind: str) -> bool:
+    """Whether the container has a namespace of this type that is not the runtime's."""
+    return any(n["type"] == kind for n in spec.get("linux", {}).get("namespaces") or ())
+
+
+def is_new(spec: Spec, kind: str) -> bool:
+    """Whether a namespace of this type is made, not joined."""
+    namespaces = spec.get("linux", {}).get("namespaces") or ()
+    return any(n["type"] == kind and not n.get("path") for n in namespaces)
+
+
+def join(spec: Spec, request: Request) -> list[Step]:
+    """Open all that are given by path, then join them."""
+    opened, joined, last = [], [], []
+    for index, namespace in enumerate(spec.get("linux", {}).get("namespaces") or ()):
+        path = namespace.get("path")
+        if not path:
+            continue
+        origin = f"linux.namespaces[{index}] {namespace['type']}"
+        flag, _ = TYPES[namespace["type"]]
+        slot = request.slots.new(origin)
+        opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY), origin))
+        step = Step(ENTRY, ops.setns(slot, flag, path), origin)
+        (last if flag == CLONE_NEWUSER else joined).append(step)
+    if not opened:
+        return []
+    hidden = Step(ENTRY, ops.set_dumpable(0), "linux.namespaces")
+    return [*opened, hidden, *joined, *last]
+
+
+def clone(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    """Make the new ones, and the process that will be the container's."""
+    flags = 0
+    for namespace in spec.get("linux", {}).get("namespaces") or ():
+        if not namespace.get("path"):
+            flags |= TYPES[namespace["type"]][0]
+    flags &= ~LATE
+    slot = request.slots.of("cgroup")
+    if "clone3" in facts.features:
+        op = ops.clone(flags, ops.NO_SLOT if slot is None else slot)
+    else:
+        op = ops.clone_classic(flags)
+    return [Step(ENTRY, op, "linux.namespaces")]
+
+
+def late(spec: Spec) -> list[Step]:
+    """Those that have to wait: see LATE."""
+    steps = []
+    if is_new(spec, "cgroup"):
+        steps.append(Step(INSIDE, ops.unshare(CLONE_NEWCGROUP), "linux.namespaces cgroup"))
+    if is_new(spec, "time"):
+        steps.append(Step(INSIDE, ops.unshare(CLONE_NEWTIME), "linux.namespaces time"))
+        offsets = spec.get("linux", {}).get("timeOffsets") or {}
+        for clock, offset in offsets.items():
+            value = f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}"
+            write = ops.write_proc("self/timens_offsets", value)
+            steps.append(Step(INSIDE, write, f"linux.timeOffsets.{clock}"))
+        steps.append(Step(INSIDE, ops.join_time(), "linux.namespaces time"))
+    return steps
+
+
+def id_maps(spec: Spec, facts: Facts) -> list[Step]:
+    """Write the maps of a new user namespace, from outside."""
+    if not is_new(spec, "user"):
+        return []
+    linux = spec.get("linux", {})
+    uid_maps, gid_maps = linux.get("uidMappings") or [], linux.get("gidMappings") or []
+    steps = []
+    if uid_maps:
+        steps.append(
+            Step(HOST, ops.write_id_map("uid_map", map_text(uid_maps)), "linux.uidMappings")
+        )
+    if gid_maps and denies_setgroups(spec, facts):
+        steps.append(Step(HOST, ops.deny_setgroups(), "linux.gidMappings"))
+    if gid_maps:
+        steps.append(
+            Step(HOST, ops.write_id_map("gid_map", map_text(gid_maps)), "linux.gidMappings")
+        )
+    return steps
+
+
+def denies_setgroups(spec: Spec, facts: Facts) -> bool:
+    """Whether setgroups(2) is given up: an unprivileged user may map one gid, his own, on this condition."""
+    maps = spec.get("linux", {}).get("gidMappings") or []
+    alone = len(maps) == 1 and maps[0]["size"] == 1
+    return facts.rootless and is_new(spec, "user") and alone
+
+
+def map_text(maps: list[IDMapping]) -> str:
+    """The lines of uid_map or gid_map. user_namespaces(7)."""
+    return "".join(f"{m['containerID']} {m['hostID']} {m['size']}\n" for m in maps)
+
+
+def check(spec: Spec, facts: Facts) -> None:
+    """What an unprivileged runtime cannot do without."""
+    if facts.euid != 0 and not has(spec, "user"):
+        raise Unsupported(
+            "linux.namespaces: without root, a user namespace is needed",
+            hint='run as root, or make a bundle with "pyruntime spec --rootless"',
+        )
+
+
+def loopback(spec: Spec) -> list[Step]:
+    """A new network namespace has its loopback interface down."""
+    if not is_new(spec, "network"):
+        return []
+    return [Step(INSIDE, ops.interface_up("lo"), "linux.namespaces network")]

@@ -1,0 +1,417 @@
+"""The ops: one typed function each. csrc/ops_*.c does those of the executor, container/host_ops.py those of the host.
+
+Descriptors are slots: small numbers that an earlier step filled. Targets are paths inside the container's
+root, sources are paths of the runtime's mount namespace.
+"""
+
+from __future__ import annotations
+
+from pyruntime.plan.step import Op
+
+NO_SLOT = -1
+
+# Target flags of the mounting ops (csrc/ops_mount.c).
+TARGET_STRICT = 1  # no symbolic link on the way (CVE-2019-19921)
+TARGET_IN_PROC = 2  # may lie inside procfs
+TARGET_COPY_UP = 4  # tmpcopyup
+TARGET_KEEP_MODE = 8  # a tmpfs takes the mode of what it hides
+
+
+class Attributes:
+    """One mount_setattr(2): bits to set and to clear, a propagation, and whether submounts are meant too."""
+
+    __slots__ = ("clear", "propagation", "recursive", "set")
+
+    def __init__(
+        self, *, set: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False
+    ) -> None:
+        self.set = set
+        self.clear = clear
+        self.propagation = propagation
+        self.recursive = recursive
+
+    def text(self) -> str:
+        """As the executor reads it."""
+        return f"{self.recursive:d}:{self.set}:{self.clear}:{self.propagation}"
+
+
+# ---- host: Python, in the runtime's namespaces
+
+
+def make_cgroup(driver: str, directory: str) -> Op:
+    """mkdir(2), with what the layout needs to make controllers usable there."""
+    return Op("make_cgroup", driver, directory)
+
+
+def write_cgroup(directory: str, file: str, value: str, *, optional: bool = False) -> Op:
+    """Write *value*; an *optional* file may be missing."""
+    return Op("write_cgroup", directory, file, value, int(optional))
+
+
+def write_id_map(kind: str, maps: str) -> Op:
+    """*kind* "uid_map" or "gid_map" of the new user namespace; *maps* lines "inside outside size". user_namespaces(7)."""
+    return Op("write_id_map", kind, maps)
+
+
+def deny_setgroups() -> Op:
+    """An unprivileged writer of a gid_map must give up setgroups(2) first (CVE-2014-8989)."""
+    return Op("deny_setgroups")
+
+
+def prlimit(resource: int, soft: int, hard: int) -> Op:
+    """prlimit(2) on init by the runtime, whose privilege it needs."""
+    return Op("prlimit", resource, soft, hard)
+
+
+def run_hook(kind: str, index: int) -> Op:
+    """Run hook *index* of *kind* in the runtime's namespaces and wait for it."""
+    return Op("run_hook", kind, index)
+
+
+def save_record() -> Op:
+    """Write the container's status and pid, the moment from which it is "created" (or "running")."""
+    return Op("save_record")
+
+
+def write_pid_file(path: str) -> Op:
+    """Decimal, no newline, renamed into place."""
+    return Op("write_pid_file", path)
+
+
+# ---- entry: the executor, before clone
+
+
+def open_proc() -> Op:
+    """Take and verify the runtime's /proc; every later write below /proc goes through it (CVE-2025-52881)."""
+    return Op("open_proc")
+
+
+def open(slot: int, path: str, flags: int) -> Op:
+    """open(2) by the runtime's path."""
+    return Op("open", slot, path, flags)
+
+
+def adopt(slot: int, fd: int) -> Op:
+    """A descriptor that the runtime left open."""
+    return Op("adopt", slot, fd)
+
+
+def connect(slot: int, path: str) -> Op:
+    """Connect to the listening unix socket at *path*."""
+    return Op("connect", slot, path)
+
+
+def open_tree(slot: int, path: str, *, recursive: bool) -> Op:
+    """Clone the mount tree at *path*, detached."""
+    return Op("open_tree", slot, path, int(recursive))
+
+
+def setns(slot: int, flags: int, path: str) -> Op:
+    """setns(2): join the namespaces of *slot*; *path* is for the reader."""
+    return Op("setns", slot, flags, path)
+
+
+def unshare(flags: int) -> Op:
+    """unshare(2)."""
+    return Op("unshare", flags)
+
+
+def set_dumpable(value: int) -> Op:
+    """prctl(PR_SET_DUMPABLE): 0 hides us from whoever is in the namespaces to be joined (CVE-2016-9962)."""
+    return Op("set_dumpable", value)
+
+
+def write_proc(path: str, value: str) -> Op:
+    """Write below /proc, e.g. "self/oom_score_adj"."""
+    return Op("write_proc", path, value)
+
+
+def sysctl(path: str, value: str) -> Op:
+    """Write a kernel parameter, *path* e.g. "sys/net/ipv4/ip_forward"."""
+    return Op("sysctl", path, value)
+
+
+def device_filter(slot: int, program: bytes) -> Op:
+    """Attach a BPF_PROG_TYPE_CGROUP_DEVICE *program* to the cgroup in *slot*."""
+    return Op("device_filter", slot, program)
+
+
+def clone(flags: int, cgroup_slot: int) -> Op:
+    """clone3(2), CLONE_PARENT added; into the cgroup in *cgroup_slot* unless NO_SLOT."""
+    return Op("clone", flags, cgroup_slot)
+
+
+def clone_classic(flags: int) -> Op:
+    """clone(2), for kernels before 5.3."""
+    return Op("clone_classic", flags)
+
+
+# ---- inside: the executor's child, in the container's namespaces
+
+
+def join_cgroup(slot: int) -> Op:
+    """Write "0" (oneself) to the `tasks` or `cgroup.procs` in *slot*."""
+    return Op("join_cgroup", slot)
+
+
+def join_time() -> Op:
+    """Enter the time namespace made for one's children, its offsets being set."""
+    return Op("join_time")
+
+
+def become_root() -> Op:
+    """Ids 0 of the new user namespace."""
+    return Op("become_root")
+
+
+def setsid() -> Op:
+    """setsid(2)."""
+    return Op("setsid")
+
+
+def keyring(name: str) -> Op:
+    """keyctl(KEYCTL_JOIN_SESSION_KEYRING): keys of the runtime's session stay there."""
+    return Op("keyring", name)
+
+
+def interface_up(name: str) -> Op:
+    """Set IFF_UP."""
+    return Op("interface_up", name)
+
+
+def propagate_all(flags: int) -> Op:
+    """mount(2): the propagation of every mount of the new mount namespace."""
+    return Op("propagate_all", flags)
+
+
+def private_parent(path: str) -> Op:
+    """Make the mount that *path* lies in private: pivot_root(2) refuses a shared one."""
+    return Op("private_parent", path)
+
+
+def bind_rootfs(path: str, *, classic: bool = False) -> Op:
+    """Make the rootfs a mount of its own, and the root that later paths are resolved in."""
+    return Op("bind_rootfs_classic" if classic else "bind_rootfs", path)
+
+
+def open_rootfs(path: str) -> Op:
+    """Without a mount namespace: only take the rootfs as the root for later paths."""
+    return Op("open_rootfs", path)
+
+
+def mount(
+    target: str,
+    fstype: str,
+    source: str,
+    attributes: int,
+    target_flags: int,
+    propagation: int,
+    *options: str,
+) -> Op:
+    """fsopen(2), fsconfig(2) for each option, fsmount(2), move_mount(2)."""
+    return Op("mount", target, fstype, source, attributes, target_flags, propagation, *options)
+
+
+def mount_classic(
+    target: str, fstype: str, source: str, flags: int, target_flags: int, data: str
+) -> Op:
+    """mount(2)."""
+    return Op("mount_classic", target, fstype, source, flags, target_flags, data)
+
+
+def bind(
+    target: str, source: str, target_flags: int, attributes: list[Attributes], *, recursive: bool
+) -> Op:
+    """open_tree(2), mount_setattr(2) for each of *attributes*, move_mount(2)."""
+    return Op(
+        "bind", target, source, int(recursive), target_flags, *[a.text() for a in attributes]
+    )
+
+
+def bind_classic(
+    target: str, source: str, target_flags: int, changes: list[str], *, recursive: bool
+) -> Op:
+    """mount(2) with MS_BIND, then one for each of *changes*: "FLAGS", or "SET:CLEAR" for a remount."""
+    return Op("bind_classic", target, source, int(recursive), target_flags, *changes)
+
+
+def change_mount(target: str, target_flags: int, attributes: list[Attributes]) -> Op:
+    """mount_setattr(2) on a mount in place."""
+    return Op("change_mount", target, target_flags, *[a.text() for a in attributes])
+
+
+def remount(target: str, flags: int, data: str) -> Op:
+    """mount(2) on a mount in place: for the superblock's options, and for propagation before 5.12."""
+    return Op("remount", target, flags, data)
+
+
+def mknod(path: str, mode: int, major: int, minor: int, uid: int, gid: int) -> Op:
+    """mknodat(2), with exactly this owner and mode; an existing node must be the same."""
+    return Op("mknod", path, mode, major, minor, uid, gid)
+
+
+def symlink(text: str, path: str, *, replace: bool = False) -> Op:
+    """symlinkat(2); what is there stays unless *replace*."""
+    return Op("symlink", text, path, int(replace))
+
+
+def make_directory(path: str) -> Op:
+    """mkdirat(2) for every missing component, mode 0755."""
+    return Op("make_directory", path)
+
+
+def mask(path: str, *, classic: bool = False) -> Op:
+    """Hide a file behind the null device, a directory behind an empty tmpfs; a missing path is nothing to hide."""
+    return Op("mask_classic" if classic else "mask", path)
+
+
+def readonly(path: str, *, classic: bool = False) -> Op:
+    """Bind *path* on itself, read-only."""
+    return Op("readonly_classic" if classic else "readonly", path)
+
+
+def hook(
+    path: str, timeout_s: int, state: tuple[str, str], args: list[str], env: list[str]
+) -> Op:
+    """Run a hook in the container's namespaces; *state* is the JSON before and after the pid's digits."""
+    return Op("hook", path, timeout_s, len(args), *state, *args, *env)
+
+
+def pivot_root() -> Op:
+    """pivot_root(2), and detach what was the root."""
+    return Op("pivot_root")
+
+
+def move_root() -> Op:
+    """mount(MS_MOVE) and chroot(2): for --no-pivot, where the root is ramfs."""
+    return Op("move_root")
+
+
+def chroot() -> Op:
+    """chroot(2): without a mount namespace there is nothing to pivot."""
+    return Op("chroot")
+
+
+def readonly_root() -> Op:
+    """mount_setattr(2): the root's mount becomes read-only."""
+    return Op("readonly_root")
+
+
+def change_root(flags: int) -> Op:
+    """mount(2) on the root in place."""
+    return Op("change_root", flags)
+
+
+def enter_root() -> Op:
+    """Take the joined mount namespace's root as the root for later paths."""
+    return Op("enter_root")
+
+
+def console(slot: int, rows: int, columns: int, uid: int, *, on_dev: bool) -> Op:
+    """Make a terminal in the container's devpts, send it to the connection in *slot*, take it as stdio."""
+    return Op("console", slot, rows, columns, uid, int(on_dev))
+
+
+def sethostname(name: str) -> Op:
+    """sethostname(2)."""
+    return Op("sethostname", name)
+
+
+def setdomainname(name: str) -> Op:
+    """setdomainname(2)."""
+    return Op("setdomainname", name)
+
+
+def setrlimit(resource: int, soft: int, hard: int) -> Op:
+    """setrlimit(2)."""
+    return Op("setrlimit", resource, soft, hard)
+
+
+def umask(mask: int) -> Op:
+    """umask(2)."""
+    return Op("umask", mask)
+
+
+def no_new_privs() -> Op:
+    """prctl(PR_SET_NO_NEW_PRIVS)."""
+    return Op("no_new_privs")
+
+
+def bounding(capabilities: int) -> Op:
+    """Drop all other capabilities from the bounding set. capabilities(7)."""
+    return Op("bounding", capabilities)
+
+
+def keep_capabilities(value: int) -> Op:
+    """prctl(PR_SET_KEEPCAPS): whether leaving uid 0 keeps the permitted set."""
+    return Op("keep_capabilities", value)
+
+
+def setgroups(groups: list[int]) -> Op:
+    """setgroups(2)."""
+    return Op("setgroups", *groups)
+
+
+def setresgid(gid: int) -> Op:
+    """setresgid(2), all three."""
+    return Op("setresgid", gid)
+
+
+def setresuid(uid: int) -> Op:
+    """setresuid(2), all three."""
+    return Op("setresuid", uid)
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> Op:
+    """capset(2)."""
+    return Op("capset", effective, permitted, inheritable)
+
+
+def ambient(capabilities: int) -> Op:
+    """Exactly these in the ambient set. capabilities(7)."""
+    return Op("ambient", capabilities)
+
+
+def seccomp(required_flags: int, preferred_flags: int, program: bytes) -> Op:
+    """seccomp(SECCOMP_SET_MODE_FILTER); preferred flags are dropped where the kernel does not know them."""
+    return Op("seccomp", required_flags, preferred_flags, program)
+
+
+def home(uid: int) -> Op:
+    """HOME of *uid* from the container's /etc/passwd; "/" if it says nothing."""
+    return Op("home", uid)
+
+
+def chdir(path: str, *, may_fail: bool) -> Op:
+    """chdir(2), and a look at where that is; *may_fail*: EACCES is left to the second try, as the user."""
+    return Op("chdir", path, int(may_fail))
+
+
+def chdir_again(path: str) -> Op:
+    """The second try: nothing, if the first one got there."""
+    return Op("chdir_again", path)
+
+
+def own_stdio(uid: int) -> Op:
+    """fchown(2) of what is on stdio, but for devices; files that refuse stay as they are."""
+    return Op("own_stdio", uid)
+
+
+def find_executable(name: str, path: str) -> Op:
+    """Look *name* up in *path* (PATH) as execvp(3) does."""
+    return Op("find_executable", name, path)
+
+
+def close_fds(first: int, keep_slot: int) -> Op:
+    """Close every descriptor from *first* on, but for *keep_slot* and the way back (CVE-2024-21626)."""
+    return Op("close_fds", first, keep_slot)
+
+
+def wait_start(slot: int) -> Op:
+    """Wait for `start` on the fifo in *slot*; all else that connects with the runtime is closed."""
+    return Op("wait_start", slot)
+
+
+def exec(args: list[str], env: list[str]) -> Op:
+    """execve(2) of what find_executable found."""
+    return Op("exec", len(args), len(env), *args, *env)

@@ -1,0 +1,103 @@
+"""The last stretch: terminal, working directory, program, the wait for `start`, execve. config.md, "Process"."""
+
+from __future__ import annotations
+
+from pyruntime.plan import hooks, ops
+from pyruntime.plan.devices import binds_dev
+from pyruntime.plan.namespaces import has
+from pyruntime.plan.step import ENTRY, INSIDE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import Process, Spec
+
+DEFAULT_PATH = "/bin:/usr/bin"
+"""Where execvp(3) looks when PATH is not set."""
+
+
+def connect_console(process: Process, request: Request) -> list[Step]:
+    """Reach whoever will receive the terminal, while its path is in reach."""
+    if not process.get("terminal") or not request.console_socket:
+        return []
+    slot = request.slots.new("console")
+    return [Step(ENTRY, ops.connect(slot, request.console_socket), "process.terminal")]
+
+
+def console(process: Process, spec: Spec, request: Request) -> list[Step]:
+    """Make the terminal and take it as stdio."""
+    slot = request.slots.of("console")
+    if slot is None:
+        return []
+    size = process.get("consoleSize") or {}
+    uid = (process.get("user") or {}).get("uid", 0)
+    on_dev = has(spec, "mount") and not binds_dev(spec)
+    op = ops.console(slot, size.get("height", 0), size.get("width", 0), uid, on_dev=on_dev)
+    return [Step(INSIDE, op, "process.terminal")]
+
+
+def own_stdio(process: Process, request: Request) -> list[Step]:
+    """Pipes and files on stdio become the user's, who may then open /dev/stdout."""
+    uid = (process.get("user") or {}).get("uid", 0)
+    if uid == 0 or request.slots.of("console") is not None:
+        return []
+    return [Step(INSIDE, ops.own_stdio(uid), "process.user.uid")]
+
+
+def first_closed_fd(request: Request) -> int:
+    """The first descriptor that does not go to the container."""
+    return 3 + request.preserve_fds + request.listen_fds
+
+
+def close_fds(request: Request) -> list[Step]:
+    """All but stdio, what was to be preserved, and the start fifo."""
+    slot = request.slots.of("fifo")
+    op = ops.close_fds(first_closed_fd(request), ops.NO_SLOT if slot is None else slot)
+    return [Step(INSIDE, op, "--preserve-fds" if request.preserve_fds else "")]
+
+
+def try_chdir(process: Process) -> list[Step]:
+    """As root, who can enter what the user may not; then as the user, if root may not (NFS)."""
+    return [Step(INSIDE, ops.chdir(process["cwd"], may_fail=True), "process.cwd")]
+
+
+def chdir(process: Process) -> list[Step]:
+    """As the user, unless root has done it."""
+    return [Step(INSIDE, ops.chdir_again(process["cwd"]), "process.cwd")]
+
+
+def find(process: Process) -> list[Step]:
+    """Look the program up now, so that a missing one is an error of create."""
+    op = ops.find_executable(process["args"][0], variable(process, "PATH") or DEFAULT_PATH)
+    return [Step(INSIDE, op, "process.args[0]")]
+
+
+def home(process: Process) -> list[Step]:
+    """HOME, if the environment lacks it."""
+    if variable(process, "HOME") is not None:
+        return []
+    uid = (process.get("user") or {}).get("uid", 0)
+    return [Step(INSIDE, ops.home(uid), "process.env")]
+
+
+def variable(process: Process, name: str) -> str | None:
+    """The value of *name* in the environment; the last one wins."""
+    for entry in reversed(process.get("env") or ()):
+        if entry.startswith(f"{name}="):
+            return entry[len(name) + 1 :]
+    return None
+
+
+def start(process: Process | None, spec: Spec, request: Request) -> list[Step]:
+    """Wait for `start`, run its hooks, become the program."""
+    steps = []
+    slot = request.slots.of("fifo")
+    if slot is not None:
+        steps.append(Step(INSIDE, ops.wait_start(slot)))
+    steps += hooks.inside(spec, request, "startContainer", "created")
+    if process is not None:
+        env = list(process.get("env") or ())
+        if request.listen_fds:
+            env += [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
+        steps.append(Step(INSIDE, ops.exec(process["args"], env), "process.args"))
+    return steps

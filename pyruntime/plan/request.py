@@ -1,0 +1,104 @@
+"""What a plan is made from besides the spec and the facts: the caller's options, and what others have decided."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class Write(Protocol):
+        """A value for a file of a cgroup (cgroups.placement)."""
+
+        directory: str
+        file: str
+        value: str
+        origin: str
+        optional: bool
+
+    class Placement(Protocol):
+        """Where the container's cgroups are (cgroups.placement)."""
+
+        driver: str
+        paths: dict[str, str]
+        writes: Sequence[Write]
+        device_program: bytes | None
+        join: Sequence[str]
+
+    class Filter(Protocol):
+        """A compiled seccomp profile (seccomp.cache)."""
+
+        bpf: bytes
+        flags: int
+        optional_flags: int
+
+
+class Request:
+    """One create, or run, of the container *id*."""
+
+    __slots__ = (
+        "bundle",
+        "console_socket",
+        "filter",
+        "fifo",
+        "id",
+        "keyring",
+        "listen_fds",
+        "pid_file",
+        "pivot",
+        "placement",
+        "preserve_fds",
+        "rootfs",
+        "slots",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        bundle: str,
+        rootfs: str,
+        *,
+        placement: Placement | None = None,
+        filter: Filter | None = None,
+        fifo: str = "",
+        console_socket: str = "",
+        pid_file: str = "",
+        preserve_fds: int = 0,
+        listen_fds: int = 0,
+        pivot: bool = True,
+        keyring: bool = True,
+    ) -> None:
+        self.id = id
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.placement = placement
+        self.filter = filter
+        self.fifo = fifo
+        """The start fifo; "" when the program starts at once (run, exec)."""
+        self.console_socket = console_socket
+        self.pid_file = pid_file
+        self.preserve_fds = preserve_fds
+        self.listen_fds = listen_fds
+        self.pivot = pivot
+        self.keyring = keyring
+        self.slots = Slots()
+
+
+class Slots:
+    """Numbers for descriptors: each is filled by one step and used by later ones."""
+
+    __slots__ = ("_count", "_named")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._named: dict[str, int] = {}
+
+    def new(self, name: str) -> int:
+        """A fresh slot, to be found again by *name*."""
+        self._named[name] = self._count
+        self._count += 1
+        return self._named[name]
+
+    def of(self, name: str) -> int | None:
+        """The slot called *name*, if some step fills it."""
+        return self._named.get(name)

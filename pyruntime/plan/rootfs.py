@@ -1,0 +1,89 @@
+"""The root file system: its mount, the pivot, what is hidden and what is read-only. config.md, "Root"."""
+
+from __future__ import annotations
+
+from pyruntime.linux.flags import (
+    MS_BIND,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    MS_SHARED,
+    MS_SLAVE,
+    MS_UNBINDABLE,
+)
+from pyruntime.plan import ops
+from pyruntime.plan.mount_attributes import is_classic
+from pyruntime.plan.mount_options import PROPAGATIONS, classic_propagation
+from pyruntime.plan.namespaces import has, is_new
+from pyruntime.plan.step import INSIDE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import Spec
+
+
+def prepare(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    """Cut the new mount namespace off from the runtime's, then make the rootfs a mount in it."""
+    if not has(spec, "mount"):
+        return [Step(INSIDE, ops.open_rootfs(request.rootfs), "root.path")]
+    steps = []
+    wanted = _propagation(spec)
+    if is_new(spec, "mount"):
+        steps.append(Step(INSIDE, ops.propagate_all(_while_mounting(wanted)), "linux.rootfsPropagation"))
+        if wanted & MS_SHARED:
+            steps.append(Step(INSIDE, ops.private_parent(request.rootfs), "linux.rootfsPropagation"))
+    steps.append(
+        Step(INSIDE, ops.bind_rootfs(request.rootfs, classic=is_classic(facts)), "root.path")
+    )
+    return steps
+
+
+def _propagation(spec: Spec) -> int:
+    name = spec.get("linux", {}).get("rootfsPropagation") or ""
+    return classic_propagation(*PROPAGATIONS[name]) if name else 0
+
+
+def _while_mounting(wanted: int) -> int:
+    """Slave unless asked otherwise; an unbindable tree could not be bound, so that comes after the pivot."""
+    if not wanted or wanted & MS_UNBINDABLE:
+        return MS_SLAVE | MS_REC
+    return wanted | (0 if wanted & MS_SHARED else MS_REC)
+
+
+def hide(spec: Spec, facts: Facts) -> list[Step]:
+    """Masked and readonly paths; before the pivot, as the mask is the runtime's own null device."""
+    linux = spec.get("linux", {})
+    classic = is_classic(facts)
+    steps = [
+        Step(INSIDE, ops.readonly(path, classic=classic), f"linux.readonlyPaths[{index}]")
+        for index, path in enumerate(linux.get("readonlyPaths") or ())
+    ]
+    return steps + [
+        Step(INSIDE, ops.mask(path, classic=classic), f"linux.maskedPaths[{index}]")
+        for index, path in enumerate(linux.get("maskedPaths") or ())
+    ]
+
+
+def enter(spec: Spec, request: Request) -> list[Step]:
+    """Make it the root."""
+    if not has(spec, "mount"):
+        return [Step(INSIDE, ops.chroot(), "root.path")]
+    pivot = ops.pivot_root() if request.pivot else ops.move_root()
+    steps = [Step(INSIDE, pivot, "root.path")]
+    wanted = _propagation(spec)
+    if wanted:
+        steps.append(Step(INSIDE, ops.change_root(wanted), "linux.rootfsPropagation"))
+    return steps
+
+
+def readonly(spec: Spec, facts: Facts) -> list[Step]:
+    """The root last of all: until then things are made in it."""
+    if not spec.get("root", {}).get("readonly"):
+        return []
+    if is_classic(facts):
+        op = ops.change_root(MS_REMOUNT | MS_BIND | MS_RDONLY)
+    else:
+        op = ops.readonly_root()
+    return [Step(INSIDE, op, "root.readonly")]
