@@ -27,6 +27,7 @@ int copy_fd(int from, int to)
     char buffer[65536];
     ssize_t size;
 
+    fflush(stdout);
     while ((size = read(from, buffer, sizeof buffer)) > 0)
         if (write(to, buffer, size) != size)
             return -1;

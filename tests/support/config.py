@@ -102,7 +102,7 @@ def add_user_namespace(config: Config, *, host_id: int = 100000, size: int = 655
 def all_capabilities(config: Config) -> None:
     """Every capability of the tests' own bounding set, for a test that needs a strong process."""
     names = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "NET_ADMIN", "SETGID", "SETUID", "SETPCAP", "SYS_ADMIN", "SYS_CHROOT",
-             "KILL", "SYS_PTRACE", "NET_RAW"]  # fmt: skip
+             "KILL", "SYS_PTRACE", "NET_RAW", "SYSLOG"]  # fmt: skip
     config["process"]["capabilities"] = {
         kind: [f"CAP_{name}" for name in names]
         for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")

@@ -26,7 +26,7 @@ def parse(lines: Iterable[str]) -> list[Mount]:
 
 
 def _mount(line: str) -> Mount:
-    left, right = line.split(" - ", 1)
+    left, right = line.rstrip("\n").split(" - ", 1)
     mount_id, parent_id, _device, root, at, options, *optional = left.split()
     fstype, source, data = (right.split(" ") + ["", ""])[:3]
     kinds = frozenset(field.split(":")[0] for field in optional)
