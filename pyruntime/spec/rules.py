@@ -1,0 +1,176 @@
+"""What config.json must satisfy beyond its structure: the document, the process, mounts, hooks.
+
+A rule is a generator `rule(value, at, config)` of faults: (JSON pointer, message). *value* is the
+property that the rule stands beside in the tables below, *at* its pointer. Rules run on documents
+whose structure is right. What only the host can tell is not asked here.
+
+The wording "must" is the specification's, or the kernel's where a comment says so.
+"""
+
+from __future__ import annotations
+
+from pyruntime.spec import linux_rules
+from pyruntime.spec.places import is_cpu_list, mapping_faults, namespaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from pyruntime.spec.places import Fault, Rule
+
+HOOKS = (
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+)
+
+# __NEW_UTS_LEN of the kernel, for both names.
+LONGEST_HOSTNAME = 64
+
+
+def faults(config: dict[str, Any]) -> Iterator[Fault]:
+    """Every fault of *config*, in the order of the tables."""
+    for table, at, place in tables(config):
+        for name, rule in table.items():
+            if name in place:
+                yield from rule(place[name], f"{at}/{name}", config)
+
+
+def tables(config: dict[str, Any]) -> Iterator[tuple[dict[str, Rule], str, dict[str, Any]]]:
+    """The tables of rules, each with the pointer and the value of the object that it is about."""
+    yield DOCUMENT, "", config
+    process, linux = config.get("process"), config.get("linux")
+    if isinstance(process, dict):
+        yield PROCESS, "/process", process
+    if isinstance(linux, dict):
+        yield linux_rules.LINUX, "/linux", linux
+        resources = linux.get("resources")
+        if isinstance(resources, dict):
+            yield linux_rules.RESOURCES, "/linux/resources", resources
+
+
+def version(text: str) -> tuple[int, int, int] | None:
+    """Major, minor and patch of *text* if it is a SemVer 2.0.0 version."""
+    core, plus, build = text.partition("+")
+    core, hyphen, pre_release = core.partition("-")
+    numbers = core.split(".")
+    if len(numbers) != 3 or not all(_is_number(number) for number in numbers):
+        return None
+    if plus and not all(_is_identifier(part) for part in build.split(".")):
+        return None
+    parts = pre_release.split(".") if hyphen else []
+    if not all(_is_identifier(part) for part in parts):
+        return None
+    # A numeric identifier of a pre-release has no leading zero; one of a build may.
+    if any(part.isdecimal() and not _is_number(part) for part in parts):
+        return None
+    major, minor, patch = map(int, numbers)
+    return major, minor, patch
+
+
+def _is_number(text: str) -> bool:
+    return (
+        text.isascii() and text.isdecimal() and len(text) < 10 and (text[0] != "0" or text == "0")
+    )
+
+
+def _is_identifier(text: str) -> bool:
+    return text.isascii() and text.replace("-", "0").isalnum()
+
+
+def oci_version(value: str, at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    parts = version(value)
+    if parts is None:
+        yield at, f'must be a SemVer 2.0.0 version such as 1.3.0, not "{value}"'
+    elif parts[0] != 1:
+        yield at, f'must be a version 1 of the runtime specification, not "{value}"'
+
+
+def uts_name(value: str, at: str, config: dict[str, Any]) -> Iterator[Fault]:
+    if value and "uts" not in namespaces(config):
+        yield at, "needs a uts namespace in /linux/namespaces: without one the host's would change"
+    if len(value.encode()) > LONGEST_HOSTNAME:
+        yield at, f"must not be longer than {LONGEST_HOSTNAME} bytes"
+
+
+def mounts(value: list[dict[str, Any]], at: str, config: dict[str, Any]) -> Iterator[Fault]:
+    for index, mount in enumerate(value):
+        if "uidMappings" in mount:
+            for name in ("uidMappings", "gidMappings"):
+                yield from mapping_faults(mount[name], f"{at}/{index}/{name}")
+            continue
+        for option in mount.get("options", ()):
+            if option in ("idmap", "ridmap") and "user" not in namespaces(config):
+                pointer = f"{at}/{index}/options"
+                yield pointer, f"{option} needs uidMappings and gidMappings, or a user namespace"
+
+
+def hooks(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    for kind in HOOKS:
+        for index, hook in enumerate(value.get(kind, ())):
+            if not hook["path"].startswith("/"):
+                yield f"{at}/{kind}/{index}/path", f'must be absolute, not "{hook["path"]}"'
+
+
+def annotation_names(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    if "" in value:
+        yield at, "must not have an empty name"
+
+
+def cwd(value: str, at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    if not value.startswith("/"):
+        yield at, f'must be absolute, not "{value}"'
+
+
+def rlimits(value: list[dict[str, Any]], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for index, limit in enumerate(value):
+        kind = limit["type"]
+        if kind in first:
+            yield f"{at}/{index}/type", f"must not repeat {kind} of {at}/{first[kind]}"
+        first.setdefault(kind, index)
+        # The kernel refuses it: prlimit(2).
+        if limit["soft"] > limit["hard"]:
+            yield f"{at}/{index}/soft", f"must not be above hard ({limit['hard']})"
+
+
+# What belongs to one policy only: sched(7). 0 is the default, so it says nothing.
+SCHEDULER_OPTIONS = {
+    "priority": ("SCHED_FIFO", "SCHED_RR"),
+    "runtime": ("SCHED_DEADLINE",),
+    "deadline": ("SCHED_DEADLINE",),
+    "period": ("SCHED_DEADLINE",),
+}
+
+
+def scheduler(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    for name, policies in SCHEDULER_OPTIONS.items():
+        if value.get(name) and value["policy"] not in policies:
+            yield f"{at}/{name}", f"needs the policy {' or '.join(policies)}, not {value['policy']}"
+
+
+def cpu_affinity(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+    for name in ("initial", "final"):
+        if not is_cpu_list(value.get(name, "")):
+            yield f"{at}/{name}", f'must be a list of CPUs such as 0-3,7, not "{value[name]}"'
+
+
+DOCUMENT: dict[str, Rule] = {
+    "ociVersion": oci_version,
+    "hostname": uts_name,
+    "domainname": uts_name,
+    "mounts": mounts,
+    "hooks": hooks,
+    "annotations": annotation_names,
+}
+
+PROCESS: dict[str, Rule] = {
+    "cwd": cwd,
+    "rlimits": rlimits,
+    "scheduler": scheduler,
+    "execCPUAffinity": cpu_affinity,
+}

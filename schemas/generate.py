@@ -1,0 +1,224 @@
+"""Write a Python module from the schemas: `python schemas/generate.py DIRECTORY/NAME.py`.
+
+    _config_schema.py   a validator of config.json as straight-line code; it imports nothing
+    _schemas.py         the schemas themselves, for jsonschema, found without any file
+
+Only the keywords that schemas/config.json uses are known; any other is an error of the build, so
+that the generated code can't fall behind the schema silently.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from pyruntime.spec import wording  # noqa: E402
+
+SCHEMAS = ("config", "state", "features", "record")
+
+KEYWORDS = {
+    "string": {"minLength"},
+    "boolean": set(),
+    "integer": {"minimum", "maximum"},
+    "array": {"items", "minItems"},
+    "object": {"properties", "required", "additionalProperties", "dependentRequired", "anyOf"},
+}
+ANYWHERE = {"type", "description", "title", "$schema", "$defs"}
+
+HEAD = '''"""The structure of config.json. Generated from schemas/config.json by schemas/generate.py."""
+# mypy: ignore-errors
+
+
+class Fault(Exception):
+    """The value at *pointer* is not as the schema wants it; *found* is the value, where it matters."""
+
+    def __init__(self, pointer: str, message: str, *found: object) -> None:
+        self.pointer = pointer
+        self.message = message
+        self.found = found
+
+
+def check(value: object) -> None:
+    check_config(value, "")
+
+
+def key(name):
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+'''
+
+
+class Writer:
+    """Turns schema nodes into functions: one per object, and one per array that has a name."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.definitions: dict[str, dict[str, Any]] = schema["$defs"]
+        self.functions: dict[str, list[str]] = {}
+        self.lines: list[str] = []
+        self.call("config", schema)
+
+    def text(self) -> str:
+        bodies = ["\n".join(lines) for lines in self.functions.values()]
+        return HEAD + "\n\n\n".join(bodies) + "\n"
+
+    def resolve(self, node: Any, name: str) -> tuple[dict[str, Any], str]:
+        """The node that *node* refers to, and its name."""
+        if node is True:
+            return {}, name
+        while "$ref" in node:
+            assert set(node) == {"$ref"}, node
+            name = node["$ref"].removeprefix("#/$defs/")
+            node = self.definitions[name]
+        return node, name
+
+    def call(self, name: str, node: dict[str, Any]) -> str:
+        """The name of the function that checks *node*; it is written if it isn't yet."""
+        function = f"check_{name}"
+        if function not in self.functions:
+            self.functions[function] = []  # A place in the order, and an end for recursion.
+            outer, self.lines = self.lines, [f"def {function}(v, p):"]
+            self.body(node, name)
+            self.functions[function] = self.lines
+            self.lines = outer
+        return function
+
+    def line(self, depth: int, text: str) -> None:
+        self.lines.append("    " * depth + text)
+
+    def refuse(
+        self, depth: int, condition: str, pointer: str, message: str, found: str = ""
+    ) -> None:
+        self.line(depth, f"if {condition}:")
+        arguments = f'{pointer}, "{escaped(message)}"' + (f", {found}" if found else "")
+        self.line(depth + 1, f"raise Fault({arguments})")
+
+    def body(self, node: dict[str, Any], name: str) -> None:
+        must_be = f"must be {wording.expected(node)}"
+        self.refuse(1, mismatch(node, "v"), "p", must_be, "v")
+        if node["type"] == "array":
+            self.items(1, node, "v", "{p}", name)
+        else:
+            self.properties(node, name)
+
+    def properties(self, node: dict[str, Any], name: str) -> None:
+        required = node.get("required", [])
+        for member in required:
+            self.refuse(1, f'"{member}" not in v', "p", wording.must_have(member))
+        for present, others in node.get("dependentRequired", {}).items():
+            for other in others:
+                condition = f'"{present}" in v and "{other}" not in v'
+                self.refuse(1, condition, "p", wording.must_have_with(other, present))
+        if "anyOf" in node:
+            names = [wish["required"][0] for wish in node["anyOf"]]
+            assert node["anyOf"] == [{"required": [name]} for name in names], node
+            condition = " and ".join(f'"{name}" not in v' for name in names)
+            self.refuse(1, condition, "p", wording.must_have_one(names))
+        for member, wanted in node.get("properties", {}).items():
+            resolved, its_name = self.resolve(wanted, f"{name}_{member}")
+            if not resolved:
+                continue
+            depth = 1
+            if member not in required:
+                self.line(1, f'if "{member}" in v:')
+                depth = 2
+            self.line(depth, f'x = v["{member}"]')
+            self.value(depth, resolved, "x", "{p}/" + wording.escape(member), its_name)
+        self.members(1, node, "v", "{p}", name)
+
+    def members(
+        self, depth: int, node: dict[str, Any], value: str, pointer: str, name: str
+    ) -> None:
+        """Every value of an object that is used as a map."""
+        if "additionalProperties" not in node:
+            return
+        assert "properties" not in node, node
+        resolved, its_name = self.resolve(node["additionalProperties"], f"{name}_member")
+        self.line(depth, f"for k, y in {value}.items():")
+        self.value(depth + 1, resolved, "y", pointer + "/{key(k)}", its_name)
+
+    def items(self, depth: int, node: dict[str, Any], value: str, pointer: str, name: str) -> None:
+        resolved, its_name = self.resolve(node["items"], f"{name}_item")
+        self.line(depth, f"for i, y in enumerate({value}):")
+        self.value(depth + 1, resolved, "y", pointer + "/{i}", its_name)
+
+    def value(self, depth: int, node: dict[str, Any], value: str, pointer: str, name: str) -> None:
+        """A check of *value*, in place if it is short, else by a call."""
+        formatted = f'f"{pointer}"'
+        kind = node.get("type")
+        if kind == "object" and ("properties" in node or value != "x"):
+            self.line(depth, f"{self.call(name, node)}({value}, {formatted})")
+            return
+        if kind == "array" and (name in self.definitions or value != "x"):
+            self.line(depth, f"{self.call(name, node)}({value}, {formatted})")
+            return
+        must_be = f"must be {wording.expected(node)}"
+        self.refuse(depth, mismatch(node, value), formatted, must_be, value)
+        if kind == "array":
+            self.items(depth, node, value, pointer, name)
+        elif kind == "object":
+            self.members(depth, node, value, pointer, name)
+
+
+def mismatch(node: dict[str, Any], value: str) -> str:
+    """The condition under which *value* is not what *node* says of it alone."""
+    if "enum" in node:
+        assert all(isinstance(name, str) for name in node["enum"]), node
+        assert set(node) <= {"enum", "description"}, node
+        names = ", ".join(f'"{name}"' for name in node["enum"])
+        return f"type({value}) is not str or {value} not in {{{names}}}"
+    kind = node["type"]
+    unknown = set(node) - ANYWHERE - KEYWORDS[kind]
+    assert not unknown, f"schemas/generate.py does not know {unknown}"
+    python = {
+        "string": "str",
+        "boolean": "bool",
+        "integer": "int",
+        "array": "list",
+        "object": "dict",
+    }[kind]
+    condition = f"type({value}) is not {python}"
+    if "minimum" in node:
+        condition += f" or not {node['minimum']} <= {value} <= {node['maximum']}"
+    if "minLength" in node or "minItems" in node:
+        assert node.get("minLength", 1) == node.get("minItems", 1) == 1
+        condition += f" or not {value}"
+    return condition
+
+
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def config_schema() -> str:
+    schema = json.loads((HERE / "config.json").read_text("utf-8"))
+    return Writer(schema).text()
+
+
+def schemas() -> str:
+    text = '"""The JSON Schemas. Generated from schemas/*.json by schemas/generate.py."""\n'
+    for name in SCHEMAS:
+        schema = json.loads((HERE / f"{name}.json").read_text("utf-8"))
+        text += f"\n{name.upper()} = {schema!r}\n"
+    return text
+
+
+MODULES = {"_config_schema.py": config_schema, "_schemas.py": schemas}
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or Path(arguments[0]).name not in MODULES:
+        print(f"usage: generate.py [DIRECTORY/]({'|'.join(MODULES)})", file=sys.stderr)
+        return 2
+    output = Path(arguments[0])
+    output.write_text(MODULES[output.name](), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
