@@ -18,7 +18,7 @@ REQUIRE_TOOLS ?=
 
 LIBRARY = $(DESTDIR)$(PREFIX)/lib/pyruntime
 C_FILES = $(wildcard csrc/*.[ch] tests/*.[ch] tests/*/*.[ch])
-SOURCES = $(shell find pyruntime csrc schemas packaging -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
+SOURCES = $(shell find 2>/dev/null pyruntime csrc schemas packaging -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
@@ -73,6 +73,7 @@ bench: venv ## this runtime against the installed peers
 
 install: $(VENV)/.tools ## for the whole system: PREFIX=/usr/local DESTDIR=
 	PATH="$(abspath $(BIN)):$$PATH"
+	mkdir -p build
 	cmake -S . -B build/install -G Ninja -DCMAKE_BUILD_TYPE=Release \
 	    -DPython_EXECUTABLE="$(abspath $(BIN)/python)" >build/install.log 2>&1 || { cat build/install.log; exit 1; }
 	cmake --build build/install
@@ -81,7 +82,7 @@ install: $(VENV)/.tools ## for the whole system: PREFIX=/usr/local DESTDIR=
 	python packaging/requirements.py runtime | \
 	    pip install --quiet --no-compile --target "$(LIBRARY)" --requirement /dev/stdin
 	rm -rf "$(LIBRARY)/bin"
-	python -m compileall -q --invalidation-mode unchecked-hash -s "$(DESTDIR)" "$(LIBRARY)"
+	python -m compileall -q --invalidation-mode unchecked-hash -s "$(DESTDIR)" -p / "$(LIBRARY)"
 	if [ "$$(id -u)" = 0 ]; then chown -R root:root "$(LIBRARY)" "$(DESTDIR)$(PREFIX)/bin/pyruntime"; fi
 	chmod -R u+rwX,go+rX,go-w "$(LIBRARY)" "$(DESTDIR)$(PREFIX)/bin/pyruntime"
 	echo "installed $(DESTDIR)$(PREFIX)/bin/pyruntime and $(LIBRARY)"

@@ -18,9 +18,11 @@ function(add_generated MODULE)
     install(FILES "${OUTPUT}" DESTINATION "${PACKAGE_DIRECTORY}/${BELOW}")
 endfunction()
 
+# A commit moves this log; there is none in an sdist.
+file(GLOB COMMIT_LOG .git/logs/HEAD)
 add_generated(_build.py
     COMMAND packaging/build_info.py "${CMAKE_C_COMPILER}" "${STATIC_CC}"
-    DEPENDS packaging/build_info.py)
+    DEPENDS packaging/build_info.py ${COMMIT_LOG})
 
 if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/seccomp_build.py")
     add_generated(seccomp/_libseccomp_cffi.py
@@ -33,6 +35,6 @@ if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
     foreach(MODULE _config_schema _schemas)
         add_generated("spec/${MODULE}.py"
             COMMAND schemas/generate.py
-            DEPENDS schemas/generate.py ${SCHEMAS})
+            DEPENDS schemas/generate.py pyruntime/spec/wording.py ${SCHEMAS})
     endforeach()
 endif()

@@ -111,6 +111,11 @@ class Program(click.Group):
     def make_parser(self, ctx: click.Context) -> Grammar:  # type: ignore[override]
         return Grammar(ctx, self.get_params(ctx), stop_at_argument=True)
 
+    def invoke(self, ctx: click.Context) -> object:
+        if ctx.params["version"]:
+            return Call("version", _values(GLOBALS, ctx.params), {}, [])
+        return super().invoke(ctx)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -185,13 +190,10 @@ def _values(options: tuple[Option, ...], given: dict[str, object]) -> dict[str, 
     return values
 
 
-def _without_verb(**globals: object) -> Call | None:
+def _without_verb(**globals: object) -> None:
     context = click.get_current_context()
-    if globals["version"]:
-        return Call("version", _values(GLOBALS, globals), {}, [])
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-    return None
 
 
 def _help(verb: str | None) -> None:

@@ -80,6 +80,10 @@ class Grammar:
                     return
                 raise click.UsageError(f"flag needs an argument: {spelled}", self.ctx)
             text = words.pop(0)
+        if not self.ctx.resilient_parsing:
+            option.type.convert(
+                text, option, self.ctx
+            )  # a wrong value is wrong even if another follows
         if option.multiple:
             values.setdefault(option.name, []).append(text)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyruntime import where
 from pyruntime.cli.log import Log
 from pyruntime.cli.parse import Declined, parse, parse_globals
 from pyruntime.cli.root import state_root
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> NoReturn:
     import gc
 
     gc.disable()  # a process of some milliseconds makes no garbage worth a search
+    sys.path += where.dependency_directories(where.directory)
     status = 1
     try:
         status = run(argv)
@@ -65,12 +67,12 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:
         return 1  # the reader of our output has gone, so nobody waits for a word
     except OSError as error:
-        log.error(_asked(call) + _os_error(error))
+        log.error(str(Error(_asked(call) + _os_error(error))))
         return _error_status(call)
     except KeyboardInterrupt:
         return 128 + 2  # SIGINT
     except Exception as error:
-        log.error(f"{_asked(call)}{type(error).__name__}: {error}: this is a bug")
+        log.error(str(Error(f"{_asked(call)}{type(error).__name__}: {error}: this is a bug")))
         if log.debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
         return _error_status(call)

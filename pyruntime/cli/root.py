@@ -19,7 +19,7 @@ def state_root(option: str) -> str:
     environment and delete without; a rule that asked for USER would look in two places.
     """
     if option:
-        root = os.path.abspath(option)
+        root = "/" + os.path.abspath(option).lstrip("/")
         if root == "/":
             raise UsageError("the state root can not be /")
         return root
