@@ -1,0 +1,226 @@
+"""What the drivers of both cgroup versions share. A `Cgroup` is the cgroups of one container, in every hierarchy.
+
+This base alone is the driver "none": no cgroups, so no processes, and nothing to remove.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from pyruntime.cgroups import files
+from pyruntime.errors import Error, KernelError, Unsupported, during
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyruntime.cgroups.write import Write
+
+SIGKILL = 9
+
+FREEZE_SECONDS = 2.0
+"""A process in uninterruptible sleep cannot be frozen: how long to wait for it."""
+
+KILL_PASSES = 100
+"""Without a freezer a container may fork while it is being killed: how often to start again."""
+
+
+class Cgroup:
+    """The cgroups of one container. *paths*: hierarchy to absolute directory, as in a `Placement`."""
+
+    driver = "none"
+
+    def __init__(self, paths: dict[str, str]) -> None:
+        self.paths = paths
+
+    # making
+
+    def make(self) -> list[str]:
+        """Make the directories; the new ones, outermost first, also those between the mount point and ours.
+
+        An existing cgroup is fine if it is empty. The caller records the answer: only that is ever removed.
+        """
+        made: list[str] = []
+        umask = os.umask(0o022)
+        try:
+            for directory in self.paths.values():
+                new = files.make(directory)
+                made += new
+                self._prepare(directory)
+                if directory not in new:
+                    self._refuse_if_used(directory)
+            if self.is_frozen():
+                # Who joins a frozen cgroup of v1 sleeps until it is thawed, and not even SIGKILL helps.
+                raise Error("container's cgroup unexpectedly frozen")
+        except Error:
+            self.unmake(made)
+            raise
+        finally:
+            os.umask(umask)
+        return made
+
+    def unmake(self, made: list[str], patience: float = 2.0) -> None:
+        """Remove what `make` made: ours with all below them, those above only if nobody else uses them by now."""
+        mounts = files.mountpoints()
+        deadline = time.monotonic() + patience
+        for directory in reversed(made):
+            if directory in self.paths.values():
+                files.remove(directory, deadline, mounts)
+                continue
+            try:
+                os.rmdir(directory)
+            except OSError:
+                continue
+
+    def _prepare(self, directory: str) -> None:
+        """Make *directory* fit for processes and limits."""
+
+    def _refuse_if_used(self, directory: str) -> None:
+        count = sum(len(files.processes(path)) for path in files.tree(directory))
+        if count:
+            raise Error(
+                f"container's cgroup is not empty: {count} process(es) found in {directory}",
+                hint="two containers must not have the same linux.cgroupsPath",
+            )
+
+    def write(self, directory: str, file: str, value: str) -> None:
+        """Write one value."""
+        files.write(directory, file, value)
+
+    def apply(self, writes: list[Write]) -> None:
+        """Make *writes* in their order; those that are refused are tried again after the others.
+
+        Which of two values goes first can depend on those that are there: a memory limit may not exceed that of
+        memory and swap, a burst not the quota. In a new cgroup the order given is right, in a used one perhaps not.
+        """
+        refused = [again for write in writes if (again := self._try(write)) is not None]
+        for write in refused:
+            with during(write.origin):
+                self.write(write.directory, write.file, write.value)
+
+    def _try(self, write: Write) -> Write | None:
+        """Make *write*; what to try again later, if anything."""
+        try:
+            self.write(write.directory, write.file, write.value)
+        except KernelError as error:
+            if error.errno in (errno.EINVAL, errno.EBUSY):
+                return write
+            if error.errno == errno.ENOENT and write.instead is not None:
+                return self._try(write.instead)
+            if error.errno == errno.ENOENT and write.optional:
+                return None
+            error.context.append(write.origin)
+            raise
+        return None
+
+    # processes
+
+    def add(self, pid: int) -> None:
+        """Move a process here. The slow way: the executor joins by itself."""
+        for directory in self.paths.values():
+            files.write(directory, "cgroup.procs", str(pid))
+
+    def processes(self) -> list[int]:
+        """The process ids in the cgroups and below, as this process sees them.
+
+        The union of all hierarchies: a start that was interrupted has joined some of them only.
+        """
+        found: dict[int, None] = {}
+        for top in self.paths.values():
+            for directory in files.tree(top):
+                found.update(dict.fromkeys(files.processes(directory)))
+        # 0 is a process that has no number in our pid namespace; to kill(2) it would mean ourselves.
+        found.pop(0, None)
+        return list(found)
+
+    def is_populated(self) -> bool:
+        """Whether there is any process."""
+        return bool(self.processes())
+
+    def kill(self) -> None:
+        """SIGKILL for every process; it does not wait for their end, and leaves nothing frozen."""
+        for _ in range(KILL_PASSES):
+            try:
+                still = self._freeze()
+                pids = self.processes()
+                for pid in pids:
+                    _kill(pid)
+            finally:
+                self._thaw_all()
+            if still or not pids:
+                return
+            time.sleep(0.001)
+
+    # freezing
+
+    def is_frozen(self) -> bool:
+        """Whether every process is frozen."""
+        return False
+
+    def freeze(self) -> None:
+        """Freeze every process, or none."""
+        if not self._freeze():
+            self.thaw()
+            raise Error(f"the container did not freeze within {FREEZE_SECONDS:.0f} seconds")
+
+    def thaw(self) -> None:
+        """Let the processes go on."""
+
+    def _freeze(self) -> bool:
+        """Try to freeze; whether nothing runs any more."""
+        return False
+
+    def _thaw_all(self) -> None:
+        """Thaw sub-cgroups too, which the container may have frozen: a frozen task of v1 does not die."""
+
+    def _refuse_if_inside(self) -> None:
+        if os.getpid() in self.processes():
+            raise Error("the runtime is itself in the container's cgroup and would freeze with it")
+
+    # the end
+
+    def remove(self, patience: float = 2.0) -> None:
+        """Remove the directories with all below them; a killed process may take *patience* seconds to be gone."""
+        mounts = files.mountpoints()
+        deadline = time.monotonic() + patience
+        for directory in self.paths.values():
+            files.remove(directory, deadline, mounts)
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed for want of memory."""
+        return 0
+
+    def give_to(self, uid: int) -> None:  # noqa: ARG002
+        """Let a user manage what is below the container's cgroup."""
+        raise Unsupported("cgroup v1 cannot be delegated to a user safely")
+
+
+def number_after(text: str, key: str) -> int:
+    """The number in the line "*key* NUMBER" of a flat keyed file, 0 if there is none."""
+    for line in text.split("\n"):
+        name, _, number = line.partition(" ")
+        if name == key and number.isdecimal():
+            return int(number)
+    return 0
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for *condition*; whether it came true in time. Looks often at first."""
+    deadline, pause = time.monotonic() + seconds, 0.00005
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 2, 0.005)
+    return True
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, SIGKILL)
+    except ProcessLookupError:
+        pass
+    except OSError as error:
+        raise KernelError(f"kill({pid}, SIGKILL)", error.errno or 0) from None

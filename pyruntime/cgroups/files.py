@@ -1,0 +1,174 @@
+"""Files and directories of the cgroup file systems: each call with an error that says what was called."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from pyruntime.errors import Error, KernelError
+
+GONE = (errno.ENOENT, errno.ENODEV)
+"""A cgroup that is removed while it is read: the directory is missing, or its files no longer answer."""
+
+
+def read(directory: str, file: str) -> str:
+    """The content of a file, without the newline at its end."""
+    path = f"{directory}/{file}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise failed(f"open({path})", error) from None
+    try:
+        parts = []
+        while part := os.read(fd, 65536):
+            parts.append(part)
+    except OSError as error:
+        raise failed(f"read({path})", error) from None
+    finally:
+        os.close(fd)
+    return b"".join(parts).decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+def read_if_there(directory: str, file: str) -> str:
+    """The content of a file, "" if there is none (any more)."""
+    try:
+        return read(directory, file)
+    except KernelError as error:
+        if error.errno in GONE:
+            return ""
+        raise
+
+
+def write(directory: str, file: str, value: str) -> None:
+    """Write *value* in one call: the kernel takes each call as a whole value."""
+    path = f"{directory}/{file}"
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise failed(f"open({path}, O_WRONLY)", error, file) from None
+    try:
+        os.write(fd, value.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        shown = value if len(value) < 80 else value[:77] + "..."
+        raise failed(f'write({path}, "{shown}")', error, file) from None
+    finally:
+        os.close(fd)
+
+
+def failed(call: str, error: OSError, file: str = "") -> KernelError:
+    """The error for *call*, with a hint where the kernel's word is known to mislead."""
+    number = error.errno or 0
+    if not file and number in GONE:
+        return KernelError(call, number)
+    from pyruntime.cgroups.hints import hint_for
+
+    return KernelError(call, number, hint=hint_for(file, number))
+
+
+def make(directory: str) -> list[str]:
+    """mkdir -p below a mount point; the new directories, outermost first."""
+    made: list[str] = []
+    for _ in range(10):
+        try:
+            os.mkdir(directory, 0o755)
+            return [*made, directory]
+        except FileExistsError:
+            return made
+        except FileNotFoundError:
+            # Nearly always the parent is there. It may vanish again: the last container of an engine
+            # takes it away while the next one comes.
+            parent = os.path.dirname(directory)
+            if parent != "/":
+                made += [path for path in make(parent) if path not in made]
+        except OSError as error:
+            raise failed(f"mkdir({directory}, 0755)", error) from None
+    raise KernelError(f"mkdir({directory}, 0755)", errno.ENOENT)
+
+
+def processes(directory: str) -> list[int]:
+    """The processes in *directory* itself."""
+    try:
+        text = read_if_there(directory, "cgroup.procs")
+    except KernelError as error:
+        # A threaded cgroup of v2 has no list of processes, only of threads.
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        text = read_if_there(directory, "cgroup.threads")
+    return [int(pid) for pid in text.split()]
+
+
+def tree(directory: str) -> list[str]:
+    """*directory* and all below it, deepest first; none if it does not exist."""
+    try:
+        # Two links of its own, and one from each directory in it: mostly nothing is to be listed.
+        if os.lstat(directory).st_nlink <= 2:
+            return [directory]
+        with os.scandir(directory) as entries:
+            children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        if error.errno in GONE:
+            return []
+        raise failed(f"open({directory})", error) from None
+    return [*(path for child in sorted(children) for path in tree(child)), directory]
+
+
+def mountpoints() -> list[str]:
+    """Where cgroup file systems are mounted."""
+    lines = read("/proc/self", "mountinfo").split("\n")
+    # One with a space in its name (\040) is not recognised: then nothing there is removed.
+    return [line.split(" ")[4] for line in lines if " - cgroup" in line]
+
+
+def remove(directory: str, deadline: float, mounts: list[str]) -> None:
+    """rmdir *directory* with all below it, until the monotonic time *deadline*. None is fine."""
+    if not _is_cgroup(directory, mounts):
+        return
+    pause = 0.0005
+    while True:
+        try:
+            for path in tree(directory):
+                _rmdir(path)
+            return
+        except OSError as error:
+            # Busy: a process has not ended yet, or a new cgroup has appeared.
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise KernelError(
+                    f"rmdir({directory})", error.errno or 0, hint=_who(directory)
+                ) from None
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+def _rmdir(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+
+
+def _who(directory: str) -> str:
+    pids = [str(pid) for path in tree(directory) for pid in processes(path)]
+    return f"it still has the processes {' '.join(pids[:10])}" if pids else ""
+
+
+def _is_cgroup(directory: str, mounts: list[str]) -> bool:
+    """Whether it exists; an error if it is not below one of *mounts*. The path comes from a file: trust nothing."""
+    tops = [top for top in mounts if directory.startswith(top + "/")]
+    if not tops or os.path.normpath(directory) != directory:
+        raise Error(f"{directory} is not below a mount point of cgroups: it is not removed")
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise failed(f"open({directory}, O_DIRECTORY|O_NOFOLLOW)", error) from None
+    try:
+        # Something else may be mounted over a part of the hierarchy.
+        same = os.fstat(fd).st_dev == os.stat(max(tops, key=len)).st_dev
+    finally:
+        os.close(fd)
+    if not same:
+        raise Error(f"{directory} is of another file system than its cgroup mount: not removed")
+    return True

@@ -1,0 +1,153 @@
+"""Where a container's cgroups are and what is written there, as one value. Pure; `v1` and `v2` do it."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.cgroups import devices, resources
+from pyruntime.cgroups.write import Write
+from pyruntime.errors import SpecError, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyruntime.facts import Facts, Hierarchy
+
+POINTER = "/linux/cgroupsPath"
+
+BIG_ENDIAN = ("s390x", "ppc64")
+
+
+class Placement:
+    """Everything that `create` needs to know of the container's cgroups."""
+
+    __slots__ = ("device_program", "driver", "join", "owner", "paths", "warnings", "writes")
+
+    def __init__(self, driver: str, paths: dict[str, str]) -> None:
+        self.driver = driver
+        """"v1" (hybrid too), "v2", or "none"."""
+        self.paths = paths
+        """Hierarchy (its controllers with commas, or "" for cgroup2) to the container's directory in it."""
+        self.writes: list[Write] = []
+        """To be made before the container's first process joins, in this order."""
+        self.device_program: bytes | None = None
+        """For the directory `paths[""]`: instructions of a BPF_PROG_TYPE_CGROUP_DEVICE program."""
+        self.join = list(paths.values())
+        """The directories that the first process joins, in this order."""
+        self.owner: int | None = None
+        """The user id who is given the directory `paths[""]`, if anybody."""
+        self.warnings: list[str] = []
+
+
+def placement(spec: dict[str, Any], container_id: str, facts: Facts) -> Placement:
+    """The cgroups of the container that *spec* describes."""
+    linux = spec.get("linux") or {}
+    asked = linux.get("resources") or {}
+    if facts.cgroup.layout == "none" or facts.rootless:
+        return _nowhere(asked, facts)
+    path = linux.get("cgroupsPath") or ""
+    driver = "v2" if facts.cgroup.layout == "v2" else "v1"
+    placed = Placement(driver, place(path, container_id, facts))
+    where = resources.Where(facts.cgroup, placed.paths)
+    placed.warnings = resources.warnings(asked)
+    _add_devices(placed, asked.get("devices") or [], where, facts)
+    placed.writes += resources.writes(asked, where)
+    placed.owner = _owner(spec) if driver == "v2" else None
+    return placed
+
+
+def place(cgroups_path: str, container_id: str, facts: Facts) -> dict[str, str]:
+    """Hierarchy to directory, for `linux.cgroupsPath` ("" if absent); the same every time.
+
+    An absolute path counts from the mount point. A relative one counts from the runtime's own cgroup, on
+    cgroup2 from the parent of that: a cgroup with processes in it cannot have children with controllers.
+    """
+    inner = _inner(cgroups_path, container_id)
+    absolute = cgroups_path.startswith("/")
+    paths = {}
+    for hierarchy in facts.cgroup.v1:
+        own = "" if absolute else _own(hierarchy, hierarchy.controllers[0], facts)
+        paths[",".join(hierarchy.controllers)] = hierarchy.mountpoint + own + inner
+    if facts.cgroup.unified is not None:
+        hierarchy = facts.cgroup.unified
+        own = "" if absolute else os.path.dirname(_own(hierarchy, "", facts)).rstrip("/")
+        paths[""] = hierarchy.mountpoint + own + inner
+    return paths
+
+
+def _inner(cgroups_path: str, container_id: str) -> str:
+    if "\0" in cgroups_path or "\n" in cgroups_path:
+        # The kernel refuses a newline in the name of a cgroup: /proc/PID/cgroup has one per line.
+        raise SpecError(POINTER, f"{cgroups_path!r} is not a path of a cgroup")
+    # As if it were absolute: ".." goes up to its beginning and no further.
+    inner = os.path.normpath("/" + (cgroups_path or container_id).lstrip("/"))
+    if inner == "/":
+        raise SpecError(POINTER, f"{cgroups_path!r} leaves no cgroup of the container's own")
+    return inner
+
+
+def _own(hierarchy: Hierarchy, controller: str, facts: Facts) -> str:
+    """The runtime's own cgroup below the mount point: "" or "/a/b"."""
+    own = os.path.normpath("/" + facts.cgroup.own.get(controller, "/").lstrip("/"))
+    root = hierarchy.root.rstrip("/")
+    if own == root or own == "/":
+        return ""
+    if own.startswith(root + "/"):
+        return own[len(root) :]
+    # The mount shows another part of the hierarchy than the one we are in (a bind mount, or a mount
+    # from before a cgroup namespace: its root is then "/.."): its top is all that is known.
+    return ""
+
+
+def _nowhere(asked: dict[str, Any], facts: Facts) -> Placement:
+    """No cgroups: fine as long as nothing is asked of them."""
+    why = "the runtime is not the host's root" if facts.rootless else "no cgroup is mounted"
+    try:
+        resources.writes(asked, resources.Where(facts.cgroup, {}))
+    except Unsupported as error:
+        raise Unsupported(error.message, hint=f"{why}, so the container has no cgroup") from None
+    # Without the powers of the host's root nobody needs the rules: such a container can neither make
+    # a device node nor open one that its user may not open anyway.
+    if asked.get("devices") and not facts.rootless:
+        raise Unsupported("linux.resources.devices: no cgroup is mounted", hint="mount cgroup2")
+    placed = Placement("none", {})
+    placed.warnings.append(f"the container gets no cgroup of its own: {why}")
+    return placed
+
+
+def _add_devices(
+    placed: Placement, entries: list[dict[str, Any]], where: resources.Where, facts: Facts
+) -> None:
+    """Always: without rules in the configuration the default rules are all there is."""
+    given = devices.rules(entries)
+    directory = where.v1.get("devices")
+    if directory is not None:
+        for file, line, origin in devices.lines(given):
+            placed.writes.append(Write(file, line, origin, directory=directory))
+    elif where.unified is not None:
+        order = "big" if facts.architecture in BIG_ENDIAN else "little"
+        placed.device_program = devices.program(given, order)
+    else:
+        raise resources.missing("linux.resources.devices", "devices")
+
+
+def _owner(spec: dict[str, Any]) -> int | None:
+    """Specification, section Cgroup ownership: the container's user, if it can write its cgroup2 mount."""
+    linux = spec.get("linux") or {}
+    kinds = {n["type"]: n.get("path") for n in linux.get("namespaces") or []}
+    if "cgroup" not in kinds or kinds["cgroup"]:
+        return None
+    mounts = [m for m in spec.get("mounts") or [] if m.get("destination") == "/sys/fs/cgroup"]
+    if not any(
+        m.get("source") == "cgroup" and "ro" not in (m.get("options") or ()) for m in mounts
+    ):
+        return None
+    user = ((spec.get("process") or {}).get("user") or {}).get("uid") or 0
+    if "user" not in kinds:
+        return user or None
+    for entry in linux.get("uidMappings") or []:
+        first: int = entry["containerID"]
+        if first <= user < first + entry["size"]:
+            return int(entry["hostID"]) + user - first
+    return None

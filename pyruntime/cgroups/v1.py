@@ -1,0 +1,116 @@
+"""The driver for cgroup v1, also beside a cgroup2 mount (hybrid). cgroups(7), cgroup-v1/*.rst of the kernel."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.cgroups import files
+from pyruntime.cgroups.base import FREEZE_SECONDS, Cgroup, number_after, wait_until
+from pyruntime.cgroups.v2 import V2
+from pyruntime.errors import KernelError, Unsupported
+
+
+class V1(Cgroup):
+    """One directory per hierarchy; on a hybrid host one more, `unified`, in the cgroup2 mount."""
+
+    driver = "v1"
+
+    def __init__(self, paths: dict[str, str]) -> None:
+        super().__init__(paths)
+        self.unified = V2({"": paths[""]}, enable=False) if "" in paths else None
+        self.by_controller = {
+            controller: directory
+            for key, directory in paths.items()
+            if key
+            for controller in key.split(",")
+        }
+
+    def _prepare(self, directory: str) -> None:
+        if directory == self.by_controller.get("cpuset"):
+            _fill_cpuset(directory)
+
+    def write(self, directory: str, file: str, value: str) -> None:
+        """Write one value; controllers of the cgroup2 mount are enabled when something is asked of them."""
+        if self.unified is not None and directory == self.paths[""]:
+            self.unified.enable_controllers()
+        super().write(directory, file, value)
+
+    def kill(self) -> None:
+        """SIGKILL for every process."""
+        if self.unified is not None:
+            # One write for all of them; what is frozen in v1 dies when it is thawed below.
+            self.unified.kill()
+        super().kill()
+
+    def is_frozen(self) -> bool:
+        """Whether every process is frozen."""
+        directory = self.by_controller.get("freezer")
+        if directory is None:
+            return self.unified is not None and self.unified.is_frozen()
+        return files.read_if_there(directory, "freezer.state") == "FROZEN"
+
+    def freeze(self) -> None:
+        """Freeze every process, or none."""
+        if "freezer" not in self.by_controller and self.unified is None:
+            raise Unsupported("cannot pause: the freezer controller of cgroups is not mounted")
+        super().freeze()
+
+    def thaw(self) -> None:
+        """Let the processes go on."""
+        directory = self.by_controller.get("freezer")
+        if directory is not None:
+            files.write(directory, "freezer.state", "THAWED")
+        elif self.unified is not None:
+            self.unified.thaw()
+
+    def _freeze(self) -> bool:
+        self._refuse_if_inside()
+        directory = self.by_controller.get("freezer")
+        if directory is None:
+            return self.unified is not None and self.unified._freeze()
+        for _ in range(10):
+            if not _set(directory, "FROZEN"):
+                return True
+            if wait_until(self.is_frozen, FREEZE_SECONDS / 10):
+                return True
+            # A process that forks at the wrong moment can keep it FREEZING for ever: begin again.
+            _set(directory, "THAWED")
+        return False
+
+    def _thaw_all(self) -> None:
+        if self.unified is not None:
+            self.unified._thaw_all()
+        if "freezer" in self.by_controller:
+            for directory in reversed(files.tree(self.by_controller["freezer"])):
+                _set(directory, "THAWED")
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed for want of memory. Counted since 4.13."""
+        directory = self.by_controller.get("memory")
+        if directory is None:
+            return self.unified.oom_kills() if self.unified is not None else 0
+        return number_after(files.read_if_there(directory, "memory.oom_control"), "oom_kill")
+
+
+def _set(directory: str, state: str) -> bool:
+    """Whether there is such a cgroup to freeze or thaw."""
+    try:
+        files.write(directory, "freezer.state", state)
+    except KernelError as error:
+        if error.errno in files.GONE:
+            return False
+        raise
+    return True
+
+
+def _fill_cpuset(directory: str) -> None:
+    """Without processors and memory nodes a new cpuset takes no process (ENOSPC): give it the parent's."""
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if files.read(directory, file):
+            continue
+        parent = os.path.dirname(directory)
+        value = files.read(parent, file)
+        if not value:
+            _fill_cpuset(parent)
+            value = files.read(parent, file)
+        files.write(directory, file, value)
