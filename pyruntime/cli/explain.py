@@ -18,6 +18,8 @@ from pyruntime.errors import Error, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from click.shell_completion import CompletionItem
 
     from pyruntime.cli.table import Option, Verb
@@ -72,7 +74,7 @@ def click_option(option: Option) -> click.Option:
     names = ["--" + option.long] + (["-" + option.short] if option.short else [])
     if option.kind == FLAG:
         return click.Option([*names, option.name], is_flag=True, help=option.help)
-    kind: click.ParamType = click.STRING
+    kind: click.ParamType[Any] = click.STRING
     if option.kind == INT:
         kind = Count()
     elif option.choices:
@@ -89,7 +91,7 @@ def click_option(option: Option) -> click.Option:
     )
 
 
-class Count(click.ParamType):
+class Count(click.ParamType):  # type: ignore[type-arg] # generic from 8.3 on
     """An INT of the table: no sign, no other base."""
 
     name = "count"
@@ -147,7 +149,7 @@ class VerbCommand(click.Command):
     def make_parser(self, ctx: click.Context) -> Grammar:  # type: ignore[override]
         return Grammar(ctx, self.get_params(ctx), stop_at_argument=self.verb.tail)
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+    def collect_usage_pieces(self, _ctx: click.Context) -> list[str]:
         pieces = [self.options_metavar or "", self.verb.arguments]
         return [piece for piece in pieces if piece]
 
@@ -190,7 +192,7 @@ def _values(options: tuple[Option, ...], given: dict[str, object]) -> dict[str, 
     return values
 
 
-def _without_verb(**globals: object) -> None:
+def _without_verb(**_globals: object) -> None:
     context = click.get_current_context()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -209,7 +211,7 @@ def _help(verb: str | None) -> None:
     click.echo(command.get_help(click.Context(command, info_name=verb, parent=context)))
 
 
-def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The ids below the state root, for the shell."""
     from click.shell_completion import CompletionItem
 

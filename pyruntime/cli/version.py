@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyruntime.cli.parse import Call
 
 
-def run(call: Call) -> int:
+def run(_call: Call) -> int:
     """Print the version."""
     os.write(1, text().encode())
     return 0

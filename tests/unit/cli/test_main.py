@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +15,12 @@ from pyruntime.cli import main
 from pyruntime.cli.parse import Call
 from pyruntime.errors import Error, NotFound
 
-Behaviour = type[BaseException] | BaseException | int
+Behaviour = BaseException | int
+PutVerb = Callable[..., list[Call]]
 
 
 @pytest.fixture
-def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
+def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PutVerb:
     """A function that puts a verb's behaviour in the place of its module."""
 
     def put(name: str, behaviour: Behaviour, *, warn: str = "") -> list[Call]:
@@ -41,7 +43,7 @@ def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
     return put
 
 
-def test_the_exit_status_is_the_verbs(verb) -> None:  # type: ignore[no-untyped-def]
+def test_the_exit_status_is_the_verbs(verb: PutVerb) -> None:
     calls = verb("run", 42)
 
     assert main.run(["--root", "/tmp/x", "run", "web"]) == 42
@@ -49,22 +51,22 @@ def test_the_exit_status_is_the_verbs(verb) -> None:  # type: ignore[no-untyped-
 
 
 def test_an_error_is_one_line_that_says_what_was_asked(
-    verb, capfd: pytest.CaptureFixture[str]
-) -> None:  # type: ignore[no-untyped-def]
+    verb: PutVerb, capfd: pytest.CaptureFixture[str]
+) -> None:
     verb("state", NotFound("container does not exist"))
 
     assert main.run(["state", "web"]) == 1
     assert capfd.readouterr().err == "pyruntime: state web: container does not exist\n"
 
 
-def test_an_error_of_exec_can_not_be_taken_for_the_commands(verb) -> None:  # type: ignore[no-untyped-def]
+def test_an_error_of_exec_can_not_be_taken_for_the_commands(verb: PutVerb) -> None:
     verb("exec", Error("boom"))
 
     assert main.run(["exec", "web", "false"]) == 255
     assert main.run(["exec"]) == 1
 
 
-def test_engines_find_the_error_in_the_log(verb, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_engines_find_the_error_in_the_log(verb: PutVerb, tmp_path: Path) -> None:
     verb("kill", Error("container not running"))
     log = tmp_path / "log.json"
 
@@ -72,7 +74,7 @@ def test_engines_find_the_error_in_the_log(verb, tmp_path: Path) -> None:  # typ
     assert json.loads(log.read_text())["msg"] == "kill web: container not running"
 
 
-def test_nothing_is_logged_when_all_is_well(verb, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_logged_when_all_is_well(verb: PutVerb, tmp_path: Path) -> None:
     verb("start", 0, warn="something")
     log = tmp_path / "log.json"
 
@@ -88,14 +90,14 @@ def test_a_usage_error_is_logged_too(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert "requires exactly 1 argument" in capfd.readouterr().err
 
 
-def test_an_error_of_the_system_is_no_bug(verb, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_an_error_of_the_system_is_no_bug(verb: PutVerb, capfd: pytest.CaptureFixture[str]) -> None:
     verb("create", PermissionError(13, "Permission denied", "/b/config.json"))
 
     assert main.run(["create", "web"]) == 1
     assert capfd.readouterr().err == "pyruntime: create web: /b/config.json: Permission denied\n"
 
 
-def test_a_bug_is_one_line(verb, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_bug_is_one_line(verb: PutVerb, capfd: pytest.CaptureFixture[str]) -> None:
     verb("state", ValueError("what?\nsecond"))
 
     assert main.run(["state", "web"]) == 1
@@ -105,7 +107,9 @@ def test_a_bug_is_one_line(verb, capfd: pytest.CaptureFixture[str]) -> None:  # 
     )
 
 
-def test_a_bug_shows_its_traceback_with_debug(verb, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_bug_shows_its_traceback_with_debug(
+    verb: PutVerb, capfd: pytest.CaptureFixture[str]
+) -> None:
     verb("state", ValueError("what?"))
 
     assert main.run(["--debug", "state", "web"]) == 1
@@ -114,15 +118,17 @@ def test_a_bug_shows_its_traceback_with_debug(verb, capfd: pytest.CaptureFixture
 
 @pytest.mark.parametrize(("raised", "status"), [(BrokenPipeError(), 1), (KeyboardInterrupt(), 130)])
 def test_an_interruption_is_silent(
-    verb, raised: BaseException, status: int, capfd: pytest.CaptureFixture[str]
-) -> None:  # type: ignore[no-untyped-def]
+    verb: PutVerb, raised: BaseException, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     verb("list", raised)
 
     assert main.run(["list"]) == status
     assert capfd.readouterr().err == ""
 
 
-def test_verbs_without_containers_need_no_state_root(verb, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_verbs_without_containers_need_no_state_root(
+    verb: PutVerb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verb("features", 0)
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

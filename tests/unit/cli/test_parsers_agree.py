@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import click
 import pytest
 from hypothesis import given
@@ -45,13 +47,13 @@ def some(options: tuple[Option, ...]) -> st.SearchStrategy[list[list[str]]]:
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
     verb = VERBS[draw(st.sampled_from(sorted(VERBS)))]
-    globals = sum(draw(some(tuple(o for o in GLOBALS if o.name != "version"))), [])
+    globals = draw(some(tuple(option for option in GLOBALS if option.name != "version")))
     most = verb.most if verb.most is not None else 4
     arguments = [[word] for word in draw(st.lists(ARGUMENTS, min_size=verb.least, max_size=most))]
     words = draw(some(verb.options)) + arguments
     if draw(st.booleans()):
         words = draw(st.permutations(words))
-    return [*globals, verb.name, *sum(words, [])]
+    return [*chain(*globals), verb.name, *chain(*words)]
 
 
 @given(command_lines())
