@@ -198,5 +198,6 @@ def container(
         return made[-1]
 
     yield make
-    for each in made:
-        each.discard()
+    problems = [problem for each in reversed(made) if (problem := each.discard())]
+    if problems:
+        pytest.fail("\n".join(problems))

@@ -35,9 +35,7 @@ time_namespaces = _need("time namespaces", os.path.exists("/proc/self/ns/time"))
 cgroup_namespaces = _need("cgroup namespaces", os.path.exists("/proc/self/ns/cgroup"))
 cgroup_v1 = _need("cgroup v1", bool(cgroups.HIERARCHIES) and not cgroups.UNIFIED)
 cgroup_v2 = _need("cgroup v2", cgroups.UNIFIED)
-cap_sys_resource = _need("CAP_SYS_RESOURCE", bool(_effective_capabilities() & 1 << 24))
-mqueue = _need("mqueue", "mqueue" in Path("/proc/filesystems").read_text())
-apparmor_absent = _need("no AppArmor", not os.path.exists("/sys/kernel/security/apparmor"))
+no_cap_sys_resource = _need("no CAP_SYS_RESOURCE", not _effective_capabilities() & 1 << 24)
 
 
 def kernel(major: int, minor: int) -> pytest.MarkDecorator:

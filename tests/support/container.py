@@ -150,9 +150,10 @@ class Container:
         assert self.cgroup
         return cgroups.directory(controller, self.cgroup)
 
-    def discard(self) -> None:
-        """Whatever became of it: let nothing of it remain."""
-        self.runtime("delete", "--force", self.id)
+    def discard(self) -> str:
+        """Whatever became of it: let nothing of it remain. What went wrong with that."""
+        result = self.runtime("delete", "--force", self.id)
+        return "" if result.returncode == 0 else str(result)
 
 
 MakeContainer = Callable[..., Container]
