@@ -76,7 +76,7 @@ def number(text: str) -> int:
 
 
 def name(signal: int) -> str:
-    """"SIGTERM" for 15, "SIGRTMIN+3" for 37, the number itself when it has no name."""
+    """The name of *signal*, "SIGTERM", "SIGRTMIN+3"; the number itself when it has none."""
     if RTMIN <= signal <= RTMAX:
         return f"SIGRTMIN+{signal - RTMIN}" if signal > RTMIN else "SIGRTMIN"
     return next((f"SIG{known}" for known, value in NUMBERS.items() if value == signal), str(signal))

@@ -1,6 +1,6 @@
 """From a seccomp profile to a BPF program.
 
-    profile ──► rules (pure) ──► compile ──► BPF      libseccomp (lazily, through cffi)
-                                    └── stub          ENOSYS for what is newer than the profile
-    cache.load answers from a file where it can: then none of the above is imported.
+A profile goes through `rules` (pure) and `compile` (libseccomp, lazily, through cffi), with `stub`
+(pure) in front of what comes out. `cache.load` answers from a file where it can: then none of these
+is imported.
 """

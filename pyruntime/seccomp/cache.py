@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import time
-
 from _blake2 import blake2b
 
 from pyruntime.errors import SpecError

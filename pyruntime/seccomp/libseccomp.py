@@ -9,14 +9,12 @@ from __future__ import annotations
 import errno
 import os
 
-from pyruntime.errors import Error, KernelError, SpecError, Unsupported
+from pyruntime.errors import Error, SpecError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
-
-    from pyruntime.seccomp.rules import Comparison
 
 SONAME = "libseccomp.so.2"
 
@@ -64,7 +62,7 @@ def native_token() -> int:
 
 def number_of(name: str) -> int | None:
     """*name*'s number for `Context.add_rule`; below -1 where only other architectures have it."""
-    ffi, lib = _open()
+    _, lib = _open()
     number = int(lib.seccomp_syscall_resolve_name(name.encode()))
     return None if number == -1 else number
 
@@ -100,7 +98,10 @@ class Context:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._lib.seccomp_release(self._context)
 

@@ -79,7 +79,11 @@ class Profile:
     __slots__ = ("architectures", "default_action", "flags", "notify", "rules")
 
     def __init__(
-        self, default_action: int, names: tuple[str, ...], rules: list[Rule], filter_flags: int | None
+        self,
+        default_action: int,
+        names: tuple[str, ...],
+        rules: list[Rule],
+        filter_flags: int | None,
     ) -> None:
         self.default_action = default_action
         self.architectures = names
