@@ -95,12 +95,12 @@ class Cgroup:
         Which of two values goes first can depend on those that are there: a memory limit may not exceed that of
         memory and swap, a burst not the quota. In a new cgroup the order given is right, in a used one perhaps not.
         """
-        refused = [again for write in writes if (again := self._try(write)) is not None]
+        refused = [again for write in writes if (again := self.try_write(write)) is not None]
         for write in refused:
             with during(write.origin):
                 self.write(write.directory, write.file, write.value)
 
-    def _try(self, write: Write) -> Write | None:
+    def try_write(self, write: Write) -> Write | None:
         """Make *write*; what to try again later, if anything."""
         try:
             self.write(write.directory, write.file, write.value)
@@ -108,7 +108,7 @@ class Cgroup:
             if error.errno in (errno.EINVAL, errno.EBUSY):
                 return write
             if error.errno == errno.ENOENT and write.instead is not None:
-                return self._try(write.instead)
+                return self.try_write(write.instead)
             if error.errno == errno.ENOENT and write.optional:
                 return None
             error.context.append(write.origin)

@@ -21,13 +21,15 @@ def make(request: Request) -> list[Step]:
     placement = request.placement
     if placement is None or placement.driver == "none":
         return []
-    steps = [
-        Step(HOST, ops.make_cgroup(placement.driver, directory), ORIGIN)
-        for directory in placement.paths.values()
-    ]
-    for write in placement.writes:
-        op = ops.write_cgroup(write.directory, write.file, write.value, optional=write.optional)
+    steps = [Step(HOST, ops.make_cgroups(*placement.paths.values()), ORIGIN)]
+    for index, write in enumerate(placement.writes):
+        op = ops.write_cgroup(write.directory, write.file, write.value, index)
         steps.append(Step(HOST, op, write.origin))
+    if placement.writes:
+        steps.append(Step(HOST, ops.settle_cgroups(), "linux.resources"))
+    if placement.owner is not None:
+        op = ops.give_cgroup(placement.paths[""], placement.owner)
+        steps.append(Step(HOST, op, ORIGIN))
     return steps
 
 

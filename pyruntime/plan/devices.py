@@ -5,12 +5,11 @@ In a user namespace nobody may make nodes: the runtime's are bound instead.
 
 from __future__ import annotations
 
-import os.path
 import stat
 
 from pyruntime.linux.flags import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MS_NOEXEC, MS_NOSUID
 from pyruntime.plan import ops
-from pyruntime.plan.mount_attributes import is_classic
+from pyruntime.plan.mount_attributes import inside_path, is_classic
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.step import INSIDE, Step
 
@@ -45,13 +44,13 @@ def all_of(spec: Spec, facts: Facts) -> list[Step]:
     steps = []
     bound = has(spec, "user") or facts.in_user_namespace
     configured = spec.get("linux", {}).get("devices") or []
-    taken = {os.path.normpath(device["path"]) for device in configured}
+    taken = {inside_path(device["path"]) for device in configured}
     for path, major, minor in DEFAULT:
         if path not in taken:
             op = _bound(path, facts) if bound else ops.mknod(path, stat.S_IFCHR | 0o666, major, minor, 0, 0)
             steps.append(Step(INSIDE, op, "default devices"))
     for index, device in enumerate(configured):
-        path = os.path.normpath(device["path"])
+        path = inside_path(device["path"])
         op = _bound(path, facts) if bound and device["type"] != "p" else _node(path, device)
         steps.append(Step(INSIDE, op, f"linux.devices[{index}] {device['path']}"))
     steps += [Step(INSIDE, ops.symlink(text, path), "dev symbolic links") for text, path in LINKS]
@@ -63,7 +62,7 @@ def all_of(spec: Spec, facts: Facts) -> list[Step]:
 def binds_dev(spec: Spec) -> bool:
     """Whether /dev is somebody else's: nothing may be made in there."""
     for mount in spec.get("mounts") or ():
-        if os.path.normpath("/" + mount["destination"]) == "/dev":
+        if inside_path(mount["destination"]) == "/dev":
             options = mount.get("options") or []
             if mount.get("type") == "bind" or "bind" in options or "rbind" in options:
                 return True

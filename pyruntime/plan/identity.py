@@ -113,4 +113,7 @@ def _capability_sets(
         for lacking, why in ((unknown, "unknown to this kernel"), (missing, "not the runtime's to give")):
             if lacking:
                 warnings.append(f"process.capabilities.{name}: {', '.join(lacking)}: {why}")
+    # The kernel lets nobody raise one that is not both permitted and inheritable (capabilities(7)). Default
+    # configurations name such ones, so no warning: `plan` shows what becomes of them.
+    sets["ambient"] &= sets["permitted"] & sets["inheritable"]
     return sets, warnings

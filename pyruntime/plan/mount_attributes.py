@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+
 from pyruntime.linux.flags import MOUNT_ATTR__ATIME
 from pyruntime.plan import ops
 
@@ -9,6 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.facts import Facts
     from pyruntime.plan.mount_options import Bits, MountOptions
+
+
+def inside_path(path: str) -> str:
+    """A path inside the root: absolute, without ".." and doubled slashes (normpath would keep two at the beginning)."""
+    return os.path.normpath("/" + path.lstrip("/"))
 
 
 def is_classic(facts: Facts) -> bool:

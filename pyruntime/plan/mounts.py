@@ -14,6 +14,7 @@ from pyruntime.plan import cgroup_mounts, ops
 from pyruntime.plan.mount_attributes import (
     bind_attributes,
     fresh_attributes,
+    inside_path,
     is_classic,
     propagate,
 )
@@ -59,7 +60,7 @@ def _steps_of(
     index: int, mount: Mount, spec: Spec, request: Request, facts: Facts
 ) -> list[Step]:
     pointer = f"/mounts/{index}"
-    destination = os.path.normpath("/" + mount["destination"])
+    destination = inside_path(mount["destination"])
     options = MountOptions(mount.get("options") or [])
     fstype = mount.get("type") or ""
     if options.idmap or mount.get("uidMappings") or mount.get("gidMappings"):

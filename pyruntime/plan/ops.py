@@ -38,14 +38,24 @@ class Attributes:
 # ---- host: Python, in the runtime's namespaces
 
 
-def make_cgroup(driver: str, directory: str) -> Op:
-    """mkdir(2), with what the layout needs to make controllers usable there."""
-    return Op("make_cgroup", driver, directory)
+def make_cgroups(*directories: str) -> Op:
+    """mkdir(2) each, with what the layout needs to make controllers usable there."""
+    return Op("make_cgroups", *directories)
 
 
-def write_cgroup(directory: str, file: str, value: str, *, optional: bool = False) -> Op:
-    """Write *value*; an *optional* file may be missing."""
-    return Op("write_cgroup", directory, file, value, int(optional))
+def write_cgroup(directory: str, file: str, value: str, index: int) -> Op:
+    """Write *value*, number *index* of the placement's writes."""
+    return Op("write_cgroup", directory, file, value, index)
+
+
+def settle_cgroups() -> Op:
+    """Write again what was refused: which of two values goes first can depend on those that are there."""
+    return Op("settle_cgroups")
+
+
+def give_cgroup(directory: str, uid: int) -> Op:
+    """chown(2) of the cgroup's directory and of the files that its owner may write."""
+    return Op("give_cgroup", directory, uid)
 
 
 def write_id_map(kind: str, maps: str) -> Op:

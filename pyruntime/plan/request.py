@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         file: str
         value: str
         origin: str
-        optional: bool
 
     class Placement(Protocol):
         """Where the container's cgroups are (cgroups.placement)."""
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         writes: Sequence[Write]
         device_program: bytes | None
         join: Sequence[str]
+        owner: int | None
 
     class Filter(Protocol):
         """A compiled seccomp profile (seccomp.cache)."""

@@ -69,7 +69,6 @@ KINDS: dict[str, Callable[[int], str]] = {
     "limit": lambda value: "unlimited" if value == UNLIMITED else str(value),
     "rlimit": lambda value: LIMITS[value],
     "seccomp": lambda value: _short(value, flags.SECCOMP_FILTER_FLAGS, "SECCOMP_FILTER_FLAG_"),
-    "optional": lambda value: "optional" if value else "",
     "may_fail": lambda value: "or later" if value else "",
     "hidden": lambda value: "",
     "timeout": lambda value: f"{value} s" if value else "",
@@ -77,7 +76,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 
 # The arguments that are not shown as they are; the last kind holds for all the rest.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "write_cgroup": ("", "", "", "optional"),
+    "write_cgroup": ("", "", "", "hidden"),
     "prlimit": ("rlimit", "limit", "limit"),
     "open": ("slot", "", "open"),
     "adopt": ("slot", ""),

@@ -1,0 +1,61 @@
+"""plan: print the steps of a create before any of them is taken. Needs no root, changes nothing."""
+
+from __future__ import annotations
+
+from pyruntime.commands._common import bundle_of, write
+from pyruntime.container.create import abandon, read_bundle, rootfs_of
+from pyruntime.container.executor import Executor
+from pyruntime.host import facts as host
+from pyruntime.plan.create import create
+from pyruntime.plan.request import Request
+from pyruntime.plan.show import plan_document, plan_text
+from pyruntime.spec.load import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.cli.parse import Call
+    from pyruntime.facts import Facts
+    from pyruntime.spec.types import Spec
+
+
+def run(call: Call) -> int:
+    """Print it."""
+    bundle = bundle_of(call)
+    id = call.arguments[0] if call.arguments else "ID"
+    _, spec = read_bundle(bundle, call.warn)
+    facts = _facts()
+    plan = create(spec, _request(call, id, bundle, spec, facts), facts)
+    if call.options["json"]:
+        write(encode(plan_document(plan), indent=2).decode("utf-8", "surrogateescape") + "\n")
+    else:
+        write(plan_text(plan))
+    return 0
+
+
+def _facts() -> Facts:
+    executor = Executor()
+    try:
+        found = host.collect(executor.features())
+    finally:
+        abandon(executor)
+    # What root would do, whoever asks.
+    found.euid, found.capabilities = 0, -1
+    return found
+
+
+def _request(call: Call, id: str, bundle: str, spec: Spec, facts: Facts) -> Request:
+    from pyruntime.cgroups.placement import placement
+    from pyruntime.seccomp.cache import load
+
+    profile = (spec.get("linux") or {}).get("seccomp")
+    filter = load(profile, architecture=facts.architecture, cache_dir="") if profile else None
+    return Request(
+        id,
+        bundle,
+        rootfs_of(spec, bundle),
+        placement=placement(spec, id, facts),  # type: ignore[arg-type]
+        filter=filter,
+        fifo="start.fifo",
+        console_socket="console.sock" if (spec.get("process") or {}).get("terminal") else "",
+        pivot=not call.options["no_pivot"],
+    )

@@ -1,0 +1,280 @@
+"""From a bundle to a container: read, check, decide, write the intent down, then carry the plan out."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pyruntime.cgroups import cgroup_of
+from pyruntime.cgroups.placement import placement
+from pyruntime.container import store
+from pyruntime.container.executor import Executor
+from pyruntime.container.launch import Launch
+from pyruntime.container.record import Record
+from pyruntime.errors import Error, HookError, SpecError, UsageError
+from pyruntime.host import facts as host
+from pyruntime.plan.create import create as plan_create
+from pyruntime.plan.request import Request
+from pyruntime.plan.show import op_text
+from pyruntime.spec import load
+from pyruntime.spec.validate import validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyruntime.container.store import Container
+    from pyruntime.facts import Facts
+    from pyruntime.plan.step import Plan
+    from pyruntime.seccomp.filter import Filter
+    from pyruntime.spec.types import Spec
+
+
+class Options:
+    """What the caller of create or run says besides the bundle."""
+
+    __slots__ = (
+        "bundle",
+        "console_socket",
+        "keyring",
+        "pid_file",
+        "pivot",
+        "preserve_fds",
+        "systemd_cgroup",
+        "waits",
+        "warn",
+    )
+
+    def __init__(
+        self,
+        bundle: str,
+        *,
+        console_socket: str = "",
+        pid_file: str = "",
+        preserve_fds: int = 0,
+        pivot: bool = True,
+        keyring: bool = True,
+        systemd_cgroup: bool = False,
+        waits: bool = True,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.bundle = bundle
+        self.console_socket = console_socket
+        self.pid_file = pid_file
+        self.preserve_fds = preserve_fds
+        self.pivot = pivot
+        self.keyring = keyring
+        self.systemd_cgroup = systemd_cgroup
+        self.waits = waits
+        """Whether init waits for `start` (create) or goes on (run)."""
+        self.warn = warn
+
+
+def create(root: str, id: str, options: Options) -> Launch:
+    """Make the container *id*; its directory stays locked until the caller closes `launch.container`."""
+    store.check_id(id)
+    check_descriptors(options.preserve_fds)
+    executor = Executor()  # it starts and probes while we read
+    try:
+        content, spec = read_bundle(options.bundle, options.warn)
+        container = store.create(root, id)
+    except BaseException:
+        abandon(executor)
+        raise
+    try:
+        launch = _prepare(container, root, content, spec, executor, options)
+    except BaseException:
+        abandon(executor)
+        container.remove()
+        container.close()
+        raise
+    launch.on_failure(container.remove)
+    try:
+        launch.run()
+    except HookError as error:
+        after_failed_hook(launch, error)
+        container.close()
+        raise
+    except BaseException:
+        container.close()
+        raise
+    return launch
+
+
+def abandon(executor: Executor) -> None:
+    """It waits for a plan that will not come: its pipe closes, and it ends."""
+    executor.close()
+    executor.reap()
+
+
+def read_bundle(bundle: str, warn: Callable[[str], None]) -> tuple[bytes, Spec]:
+    """config.json as it is and as a checked object."""
+    path = f"{bundle}/config.json"
+    content = load.read(path)
+    spec = load.decode(content, name=path)
+    for warning in validate(spec):
+        warn(warning)
+    return content, spec  # type: ignore[return-value]
+
+
+def rootfs_of(spec: Spec, bundle: str) -> str:
+    """The rootfs's absolute path; SpecError unless there is such a directory."""
+    root = spec.get("root")
+    if root is None:
+        raise SpecError("/root", "missing")
+    path = os.path.normpath(os.path.join(bundle, root["path"]))
+    if not os.path.isdir(path):
+        what = "is not a directory" if os.path.exists(path) else "no such directory"
+        raise SpecError("/root/path", f"{path}: {what}")
+    return path
+
+
+def check_descriptors(preserve_fds: int) -> None:
+    """--preserve-fds N promises the container N descriptors after stderr."""
+    for fd in range(3, 3 + preserve_fds):
+        try:
+            os.fstat(fd)
+        except OSError:
+            text = f"--preserve-fds={preserve_fds}: descriptor {fd} is not open"
+            raise UsageError(text) from None
+
+
+def check_terminal(spec: Spec, options: Options) -> None:
+    """A terminal needs somebody who takes its other end."""
+    terminal = bool((spec.get("process") or {}).get("terminal"))
+    if terminal and not options.console_socket:
+        raise Error(
+            "/process/terminal: cannot allocate tty without --console-socket",
+            hint='set "terminal": false, or use "run" without --detach',
+        )
+    if options.console_socket and not terminal:
+        raise Error("--console-socket: process.terminal is false, there is nothing to send")
+
+
+def filter_of(spec: Spec, root: str, facts: Facts) -> Filter | None:
+    """The compiled seccomp profile."""
+    profile = (spec.get("linux") or {}).get("seccomp")
+    if not profile:
+        return None
+    from pyruntime.seccomp.cache import load as load_filter
+
+    found = load_filter(profile, architecture=facts.architecture, cache_dir=f"{root}/.seccomp")
+    if found.notify:
+        raise Error("/linux/seccomp: SCMP_ACT_NOTIFY is not supported yet")
+    return found
+
+
+def _prepare(
+    container: Container,
+    root: str,
+    content: bytes,
+    spec: Spec,
+    executor: Executor,
+    options: Options,
+) -> Launch:
+    if options.systemd_cgroup:
+        raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
+    check_terminal(spec, options)
+    rootfs = rootfs_of(spec, options.bundle)
+    facts = host.collect(executor.features())
+    placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
+    for warning in placed.warnings:
+        options.warn(warning)
+    request = Request(
+        container.id,
+        options.bundle,
+        rootfs,
+        placement=placed,
+        filter=filter_of(spec, root, facts),
+        fifo=f"{container.path}/start.fifo" if options.waits else "",
+        console_socket=options.console_socket,
+        pid_file=options.pid_file,
+        preserve_fds=options.preserve_fds,
+        listen_fds=listen_fds(),
+        pivot=options.pivot,
+        keyring=options.keyring,
+    )
+    plan = plan_create(spec, request, facts)
+    for warning in plan.warnings:
+        options.warn(warning)
+    container.write("config.json", content)
+    container.write_record(_record(spec, request, placed.driver, placed.paths))
+    if options.waits:
+        container.make_fifo("start.fifo")
+        container.write("steps", start_steps(plan))
+    return Launch(
+        plan,
+        executor,
+        spec,
+        container=container,
+        bundle=options.bundle,
+        rootfs=rootfs,
+        cgroup=cgroup_of(placed.driver, placed.paths),
+        placement=placed,
+    )
+
+
+def listen_fds() -> int:
+    """Socket activation: how many descriptors are for the container. sd_listen_fds(3)."""
+    count, pid = os.environ.get("LISTEN_FDS", ""), os.environ.get("LISTEN_PID", "")
+    if not count.isdecimal() or pid not in ("", str(os.getpid())):
+        return 0
+    return int(count)
+
+
+def _record(spec: Spec, request: Request, driver: str, paths: dict[str, str]) -> Record:
+    namespaces = (spec.get("linux") or {}).get("namespaces") or []
+    return Record(
+        id=request.id,
+        oci_version=spec["ociVersion"],
+        bundle=request.bundle,
+        rootfs=request.rootfs,
+        created=timestamp(),
+        annotations=spec.get("annotations") or {},
+        namespaces=[n["type"] for n in namespaces],
+        cgroup_driver=driver,
+        cgroup_paths=paths,
+        made_cgroups=missing_directories(paths),
+        preserve_fds=request.preserve_fds,
+    )
+
+
+def missing_directories(paths: dict[str, str]) -> list[str]:
+    """What will have to be made, outermost first."""
+    missing: list[str] = []
+    for path in paths.values():
+        above = []
+        while not os.path.lexists(path) and path not in missing:
+            above.append(path)
+            path = os.path.dirname(path)
+        missing += reversed(above)
+    return missing
+
+
+def start_steps(plan: Plan) -> bytes:
+    """The steps after the wait: index, origin, op, first argument, text, separated by tabs and newlines."""
+    lines = []
+    for index, step in enumerate(plan):
+        if step.side == "inside":
+            program = step.op.args[2] if step.op.name == "exec" else ""
+            if step.op.name in ("hook", "wait_start"):
+                program = step.op.args[0]
+            if step.op.name in ("exec", "hook", "wait_start"):
+                fields = (str(index), step.origin, step.op.name, str(program), op_text(step.op))
+                lines.append("\t".join(f.replace("\t", " ").replace("\n", " ") for f in fields))
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def timestamp() -> str:
+    """Now, as RFC 3339 with nanoseconds."""
+    now = time.time_ns()
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9))
+    return f"{seconds}.{now % 10**9:09d}Z"
+
+
+def after_failed_hook(launch: Launch, error: HookError) -> None:
+    """The lifecycle goes on with step 13 when a hook fails: poststop."""
+    from pyruntime.container.lifecycle import run_poststop
+
+    for note in run_poststop(launch.spec, launch.container.id, launch.bundle):
+        error.notes.append(note)

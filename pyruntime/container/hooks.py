@@ -1,0 +1,108 @@
+"""Hooks in the runtime's namespaces. config.md, "POSIX-platform Hooks".
+
+The state is on the hook's standard input before it starts, in a pipe that we read ourselves too: a hook that
+does not read can neither stop nor kill us. What it prints is kept in memory and shown when it fails.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from pyruntime.container.executor import ALL_SIGNALS
+from pyruntime.container.process import wait_readable
+from pyruntime.container.report import wait_status
+from pyruntime.errors import HookError
+from pyruntime.plan.hooks import environment, state_parts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.spec.types import Hook, Spec
+
+F_SETPIPE_SZ = 1031
+PIPE_SIZE = 65536
+SHOWN = 512
+
+
+def run_all(spec: Spec, kind: str, state: bytes, directory: str) -> None:
+    """Every hook of *kind* in its order; HookError at the first that fails."""
+    for index, hook in enumerate((spec.get("hooks") or {}).get(kind) or ()):  # type: ignore[call-overload]
+        run(hook, f"{kind} hook #{index}", state, directory)
+
+
+def state_of(spec: Spec, id: str, bundle: str, status: str, pid: int) -> bytes:
+    """The state as a hook gets it."""
+    before, after = state_parts(spec, id, bundle, status)
+    if not pid:
+        before = before.removesuffix(',"pid":')
+        return f"{before}{after}".encode("utf-8", "surrogateescape")
+    return f"{before}{pid}{after}".encode("utf-8", "surrogateescape")
+
+
+def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
+    """One hook; *name* for errors."""
+    path = hook["path"]
+    output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
+    input_fd = _filled_pipe(state)
+    old = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.chdir(directory)
+        pid = os.posix_spawn(
+            path,
+            hook.get("args") or [path],
+            dict(entry.partition("=")[::2] for entry in environment(hook.get("env"))),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, input_fd, 0),
+                (os.POSIX_SPAWN_DUP2, output_fd, 1),
+                (os.POSIX_SPAWN_DUP2, output_fd, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=ALL_SIGNALS,
+        )
+    except OSError as error:
+        os.close(output_fd)
+        raise HookError(f"error running {name}: {path}: {os.strerror(error.errno or 0)}") from None
+    finally:
+        os.close(input_fd)
+        os.fchdir(old)
+        os.close(old)
+    try:
+        _wait(pid, hook.get("timeout") or 0, name, output_fd)
+    finally:
+        os.close(output_fd)
+
+
+def _filled_pipe(content: bytes) -> int:
+    """A pipe that holds *content*; its reading end."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if len(content) > PIPE_SIZE:
+            fcntl.fcntl(write_fd, F_SETPIPE_SZ, len(content))
+        if os.write(write_fd, content) != len(content):
+            raise HookError("the state does not fit in a pipe")
+        os.set_blocking(read_fd, True)
+    except BaseException:
+        os.close(read_fd)
+        raise
+    finally:
+        os.close(write_fd)
+    return read_fd
+
+
+def _wait(pid: int, timeout_s: int, name: str, output_fd: int) -> None:
+    if timeout_s:
+        pid_fd = os.pidfd_open(pid)
+        try:
+            if not wait_readable(pid_fd, timeout_s):
+                os.killpg(pid, 9)  # it leads a session, so its children go with it
+                os.waitpid(pid, 0)
+                text = f"hook ran past specified timeout of {timeout_s}.0s"
+                raise HookError(f"error running {name}: {text}")
+        finally:
+            os.close(pid_fd)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        output = os.pread(output_fd, SHOWN, 0).decode("utf-8", "replace").strip()
+        said = f": {output}" if output else ""
+        raise HookError(f"error running {name}: {wait_status(status)}{said}")

@@ -1,0 +1,143 @@
+"""The ops of the host side (plan/ops.py says what they mean): one function each, in the runtime's namespaces."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.container import hooks
+from pyruntime.errors import Error, KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyruntime.cgroups.base import Cgroup
+    from pyruntime.container.launch import Launch
+
+
+def make_cgroups(launch: Launch, *directories: str) -> None:
+    """The directories, and whatever of their parents is missing."""
+    cgroup = launch.cgroup
+    made: list[str] = []
+    launch.on_failure(lambda: cgroup.unmake(made))
+    launch.on_failure(lambda: remove_cgroups(cgroup, made))
+    made += cgroup.make()
+
+
+def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:
+    """Kill who is in there, and remove what was made; the parents are tried, somebody may have moved in."""
+    from pyruntime.cgroups import cgroup_of
+
+    cgroup.kill()
+    own = {key: path for key, path in cgroup.paths.items() if path in made}
+    cgroup_of(cgroup.driver, own).remove()
+    cgroup.unmake([path for path in made if path not in own.values()])
+
+
+def write_cgroup(launch: Launch, directory: str, file: str, value: str, index: int) -> None:
+    """One value; one that is refused waits for `settle_cgroups`."""
+    assert launch.placement is not None
+    write = launch.placement.writes[index]
+    again = launch.cgroup.try_write(write)
+    if again is not None:
+        launch.refused.append(again)
+
+
+def settle_cgroups(launch: Launch) -> None:
+    """The refused ones."""
+    launch.cgroup.apply(launch.refused)
+
+
+def give_cgroup(launch: Launch, directory: str, uid: int) -> None:
+    """Specification, "Cgroup ownership"."""
+    launch.cgroup.give_to(uid)
+
+
+def write_id_map(launch: Launch, kind: str, maps: str) -> None:
+    """In one write(2), as the kernel wants it."""
+    _write_proc(f"/proc/{launch.pid}/{kind}", maps, "more than one line needs CAP_SETUID, CAP_SETGID")
+
+
+def deny_setgroups(launch: Launch) -> None:
+    """Before the gid_map."""
+    _write_proc(f"/proc/{launch.pid}/setgroups", "deny", "")
+
+
+def _write_proc(path: str, value: str, hint: str) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, value.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        call = f"write({path}, {value.strip()!r})"
+        raise KernelError(call, error.errno or 0, hint=hint) from None
+
+
+def prlimit(launch: Launch, resource: int, soft: int, hard: int) -> None:
+    """prlimit(2)."""
+    from resource import RLIM_INFINITY
+    from resource import prlimit as call
+
+    limits = tuple(RLIM_INFINITY if value >= 2**63 else value for value in (soft, hard))
+    try:
+        call(launch.pid, resource, limits)
+    except ValueError as error:
+        raise Error(f"prlimit: {error}") from None
+
+
+def run_hook(launch: Launch, kind: str, index: int) -> None:
+    """prestart and createRuntime: the container's environment is there, its root is not entered."""
+    hook = launch.spec["hooks"][kind][index]  # type: ignore[literal-required]
+    state = hooks.state_of(
+        launch.spec, launch.container.id, launch.bundle, "creating", launch.pid
+    )
+    hooks.run(hook, f"{kind} hook #{index}", state, launch.bundle)
+
+
+def save_record(launch: Launch) -> None:
+    """The moment from which the container is created."""
+    if launch.init is None:
+        raise Error("container init ended")
+    launch.container.write_init(launch.init)
+
+
+def write_pid_file(launch: Launch, path: str) -> None:
+    """Decimal, no newline (go-runc's Atoi), whole or not at all."""
+    directory, _, name = path.rpartition("/")
+    temporary = f"{directory}/.{name}" if directory else f".{name}"
+
+    def remove() -> None:
+        for file in (temporary, path):
+            try:
+                os.unlink(file)
+            except FileNotFoundError:
+                pass
+
+    launch.on_failure(remove)
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        pass
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, str(launch.pid).encode())
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+
+
+HOST_OPS: dict[str, Callable[..., Any]] = {
+    "make_cgroups": make_cgroups,
+    "write_cgroup": write_cgroup,
+    "settle_cgroups": settle_cgroups,
+    "give_cgroup": give_cgroup,
+    "write_id_map": write_id_map,
+    "deny_setgroups": deny_setgroups,
+    "prlimit": prlimit,
+    "run_hook": run_hook,
+    "save_record": save_record,
+    "write_pid_file": write_pid_file,
+}

@@ -1,0 +1,173 @@
+"""Carry a plan out: host steps here, the others in the executor, in the plan's order; everything made is undone when a
+step fails.
+
+The undo list grows before the thing is made whose undo it holds, so that nothing can be forgotten in between.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyruntime.container import report
+from pyruntime.container.executor import BARRIER, CLONED, FAILED
+from pyruntime.container.host_ops import HOST_OPS
+from pyruntime.container.process import Init, init_of
+from pyruntime.errors import Error, KernelError, during
+from pyruntime.plan import wire
+from pyruntime.plan.step import HOST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyruntime.cgroups.base import Cgroup
+    from pyruntime.cgroups.placement import Placement
+    from pyruntime.cgroups.write import Write
+    from pyruntime.container.executor import Executor
+    from pyruntime.container.store import Container
+    from pyruntime.plan.step import Plan
+    from pyruntime.spec.types import Spec
+
+
+class Launch:
+    """One plan being carried out."""
+
+    __slots__ = (
+        "_undo",
+        "bundle",
+        "cgroup",
+        "container",
+        "executor",
+        "init",
+        "pid",
+        "placement",
+        "plan",
+        "refused",
+        "rootfs",
+        "spec",
+        "stamps_at",
+    )
+
+    def __init__(
+        self,
+        plan: Plan,
+        executor: Executor,
+        spec: Spec,
+        *,
+        container: Container,
+        bundle: str,
+        rootfs: str,
+        cgroup: Cgroup,
+        placement: Placement | None = None,
+    ) -> None:
+        self.plan = plan
+        self.executor = executor
+        self.spec = spec
+        self.container = container
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.cgroup = cgroup
+        self.placement = placement
+        self.refused: list[Write] = []
+        self.pid = 0
+        self.init: Init | None = None
+        self.stamps_at = 0
+        self._undo: list[Callable[[], None]] = []
+
+    def on_failure(self, undo: Callable[[], None]) -> None:
+        """Register what removes the thing that is about to be made."""
+        self._undo.append(undo)
+
+    def run(self) -> None:
+        """All of the plan, up to the last barrier; raises the first failure, everything being undone."""
+        try:
+            self._run()
+        except BaseException as error:
+            self.undo(error)
+            raise
+
+    def _run(self) -> None:
+        content, self.stamps_at = wire.encode(self.plan)
+        index = self._host_steps(0)
+        self.executor.begin(content)
+        last = max((i for i, step in enumerate(self.plan) if step.side == HOST), default=-1)
+        # Nothing has to be heard after the last host step of a container that will wait for `start`.
+        while index <= last or self.pid == 0:
+            record = self.executor.next()
+            if record is None:
+                raise self._died()
+            kind, step, value, call = record
+            if kind == CLONED:
+                self._cloned(value)
+            elif kind == BARRIER:
+                index = self._host_steps(step)
+                self.executor.go_on()
+            elif kind == FAILED:
+                raise report.failure(self.plan.steps[step], value, call, self.rootfs)
+
+    def finish(self) -> None:
+        """Wait until execve has happened: the way back closes, or brings the failure."""
+        record = self.executor.next()
+        if record is None:
+            return
+        error = report.failure(self.plan.steps[record[1]], record[2], record[3], self.rootfs)
+        self.undo(error)
+        raise error
+
+    def _cloned(self, pid: int) -> None:
+        self.pid = pid
+        self.on_failure(self._kill_init)
+        self.init = init_of(pid)
+        self.executor.reap()
+
+    def _host_steps(self, index: int) -> int:
+        """Do the host steps from *index* on; the index of the first that is not one."""
+        while index < len(self.plan) and (step := self.plan.steps[index]).side == HOST:
+            with during(step.origin or step.op.name):
+                try:
+                    HOST_OPS[step.op.name](self, *step.op.args)
+                except OSError as error:
+                    place = f"({error.filename})" if error.filename else ""
+                    raise KernelError(f"{step.op.name}{place}", error.errno or 0) from None
+            index += 1
+        return index
+
+    def _died(self) -> Error:
+        """The way back closed without a word: say what ended init, and where."""
+        step = self.plan.steps[min(self.executor.current_step(), len(self.plan) - 1)]
+        pid, self.pid = self.pid or self.executor.pid, 0
+        status = _wait(pid)
+        if self.cgroup.oom_kills():
+            return Error("container init was OOM-killed (memory limit too low?)")
+        return Error(f"{step.origin or step.op.name}: init ended: {report.wait_status(status)}")
+
+    def _kill_init(self) -> None:
+        pid, self.pid = self.pid, 0
+        if pid:
+            # It is our child and not yet waited for: the pid is its own.
+            os.kill(pid, 9)
+            _wait(pid)
+
+    def undo(self, error: BaseException) -> None:
+        """Undo in reverse; an undo that fails becomes a note on *error*."""
+        self.executor.close()
+        if self.pid == 0:
+            self.executor.reap()
+        while self._undo:
+            step = self._undo.pop()
+            try:
+                step()
+            except (Error, OSError) as failed:
+                if isinstance(error, Error):
+                    error.notes.append(str(failed))
+
+
+def _wait(pid: int) -> int:
+    while True:
+        try:
+            return os.waitpid(pid, 0)[1]
+        except ChildProcessError as error:
+            if error.errno == errno.ECHILD:
+                return 0
+            raise

@@ -1,0 +1,205 @@
+"""What is done to a container that exists: start, state, kill, pause, resume, delete. runtime.md, "Operations"."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime import SPEC_VERSION
+from pyruntime.cgroups import cgroup_of
+from pyruntime.container import status
+from pyruntime.container.store import Container
+from pyruntime.errors import Error, WrongState
+from pyruntime.spec import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyruntime.cgroups.base import Cgroup
+    from pyruntime.container.process import Init
+    from pyruntime.container.record import Record
+    from pyruntime.spec.types import Spec
+
+KILL_TIMEOUT_S = 10.0
+SIGKILL = 9
+
+
+def cgroup_for(record: Record) -> Cgroup:
+    """The container's cgroups, from what was written down at create."""
+    return cgroup_of(record.cgroup_driver, record.cgroup_paths)
+
+
+def status_of(container: Container, record: Record, *, locked: bool = False) -> str:
+    """The status; a live container is paused when its cgroup is frozen."""
+    found = container.status(locked=locked)
+    if found in (status.CREATED, status.RUNNING) and cgroup_for(record).is_frozen():
+        return status.PAUSED
+    return found
+
+
+def state(container: Container) -> dict[str, Any]:
+    """The state, with the additions that runc's callers know (rootfs, created, owner)."""
+    record = container.record()
+    found = status_of(container, record)
+    init = container.init()
+    return {
+        "ociVersion": SPEC_VERSION,
+        "id": container.id,
+        "pid": init.pid if init is not None and found != status.STOPPED else 0,
+        "status": found,
+        "bundle": record.bundle,
+        "rootfs": record.rootfs,
+        "created": record.created,
+        "annotations": record.annotations,
+        "owner": record.owner,
+    }
+
+
+def spec_of(container: Container) -> Spec:
+    """config.json as it was at create."""
+    name = f"{container.path}/config.json"
+    return load.decode(container.read("config.json"), name=name)  # type: ignore[return-value]
+
+
+def live_init(container: Container, action: str) -> Init:
+    """Init, or WrongState in the words of *action* on a stopped container."""
+    init = container.init()
+    if init is None:
+        status.after(action, status.STOPPED)
+        raise WrongState("container not running")
+    return init
+
+
+def start(container: Container) -> None:
+    """Let the program begin; returns when execve has happened and poststart hooks have run."""
+    record = container.record()
+    status.after("start", status_of(container, record, locked=True))
+    spec = spec_of(container)
+    if spec.get("process") is None:
+        raise Error("cannot start a container without a process: config.json has none")
+    init = live_init(container, "start")
+    from pyruntime.container.starting import release
+
+    release(container, init, record.rootfs)
+    container.unlink("start.fifo")
+    if (spec.get("hooks") or {}).get("poststart"):
+        _poststart(container, record, spec, init)
+
+
+def _poststart(container: Container, record: Record, spec: Spec, init: Init) -> None:
+    """Since 1.3 a failure stops the container: steps 12 and 13 of the lifecycle follow."""
+    from pyruntime.container import hooks
+
+    given = hooks.state_of(spec, container.id, record.bundle, status.RUNNING, init.pid)
+    try:
+        hooks.run_all(spec, "poststart", given, record.bundle)
+    except Error as error:
+        error.notes += destroy(container, record, force=True)
+        raise
+
+
+def kill(container: Container, number: int, *, every: bool) -> None:
+    """Send a signal to init, or to every process of the container."""
+    record = container.record()
+    cgroup = cgroup_for(record)
+    found = status_of(container, record)
+    if every:
+        # Also for a stopped one: without a pid namespace init may have left processes behind.
+        _kill_all(container, cgroup, number, found)
+        return
+    status.after("kill", found)
+    init = live_init(container, "kill")
+    if not init.signal(number):
+        raise WrongState("container not running")
+    if number == SIGKILL:
+        _let_die(record, cgroup, found)
+
+
+def _let_die(record: Record, cgroup: Cgroup, found: str) -> None:
+    """SIGKILL means the whole container, and a frozen task of v1 does not die."""
+    if "pid" not in record.namespaces:
+        cgroup.kill()
+    elif found == status.PAUSED:
+        cgroup.thaw()
+
+
+def _kill_all(container: Container, cgroup: Cgroup, number: int, found: str) -> None:
+    if number == SIGKILL:
+        cgroup.kill()
+    pids = cgroup.processes()
+    init = container.init()
+    if not pids and (init is None or not init.signal(number)):
+        status.after("kill", found)
+        raise WrongState("container not running")
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+    if number == SIGKILL and found == status.PAUSED:
+        cgroup.thaw()
+
+
+def pause(container: Container) -> None:
+    """Freeze every process."""
+    record = container.record()
+    status.after("pause", status_of(container, record, locked=True))
+    cgroup_for(record).freeze()
+
+
+def resume(container: Container) -> None:
+    """Let them go on."""
+    record = container.record()
+    status.after("resume", status_of(container, record, locked=True))
+    cgroup_for(record).thaw()
+
+
+def delete(container: Container, *, force: bool) -> list[str]:
+    """Remove the container; what its poststop hooks complained of."""
+    try:
+        record = container.record()
+    except Error:
+        # Its creation was cut short before anything else was made.
+        if not force and container.exists("init"):
+            raise
+        container.remove()
+        return []
+    found = status_of(container, record, locked=True)
+    status.after("delete --force" if force else "delete", found)
+    return destroy(container, record, force=force or found == status.CREATED)
+
+
+def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
+    """Undo create: processes, cgroups, the directory; then the poststop hooks, whose failures are only warnings."""
+    from pyruntime.container.host_ops import remove_cgroups
+
+    spec = spec_of(container) if container.exists("config.json") else None
+    init = container.init()
+    cgroup = cgroup_for(record)
+    if force and init is not None:
+        init.signal(SIGKILL)
+        if cgroup.is_frozen():
+            cgroup.thaw()
+    remove_cgroups(cgroup, record.made_cgroups)
+    if init is not None and not init.wait(KILL_TIMEOUT_S):
+        raise Error(f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL")
+    container.remove()
+    return [] if spec is None else run_poststop(spec, container.id, record.bundle)
+
+
+def run_poststop(spec: Spec, id: str, bundle: str) -> list[str]:
+    """Every poststop hook, whatever the others did; their failures as text."""
+    failures = []
+    hooks_of_kind = (spec.get("hooks") or {}).get("poststop") or ()
+    if not hooks_of_kind:
+        return failures
+    from pyruntime.container import hooks
+
+    given = hooks.state_of(spec, id, bundle, status.STOPPED, 0)
+    directory = bundle if os.path.isdir(bundle) else "/"
+    for index, hook in enumerate(hooks_of_kind):
+        try:
+            hooks.run(hook, f"poststop hook #{index}", given, directory)
+        except Error as error:
+            failures.append(str(error))
+    return failures

@@ -1,0 +1,114 @@
+"""Init as the runtime knows it: pid, start time, boot. A pid alone is nobody: it is given again.
+
+The kernel's answer is taken through a pidfd: opened first, then compared, so that the comparison is about the
+process that the descriptor holds. pidfd_open(2), 5.3; proc(5), /proc/PID/stat.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _signal
+
+from pyruntime.errors import KernelError
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class Init:
+    """The container's first process: which one it is, for as long as this host runs."""
+
+    __slots__ = ("boot_id", "pid", "start_time")
+
+    def __init__(self, pid: int, start_time: int, boot_id: str) -> None:
+        self.pid = pid
+        self.start_time = start_time
+        """Clock ticks since boot."""
+        self.boot_id = boot_id
+
+    def is_alive(self) -> bool:
+        """Whether it runs still; a zombie does not."""
+        found = read_stat(self.pid)
+        return (
+            found is not None
+            and found[1] == self.start_time
+            and found[0] not in "ZX"
+            and read_boot_id() == self.boot_id
+        )
+
+    def open(self) -> int | None:
+        """A pidfd, which the caller closes; None when the process is gone."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except OSError:
+            return None
+        if self.is_alive():
+            return fd
+        os.close(fd)
+        return None
+
+    def signal(self, number: int) -> bool:
+        """Send a signal; False when there is nobody to get it."""
+        fd = self.open()
+        if fd is None:
+            return False
+        try:
+            _signal.pidfd_send_signal(fd, number)
+        except ProcessLookupError:
+            return False
+        except OSError as error:
+            raise KernelError(f"pidfd_send_signal({self.pid}, {number})", error.errno or 0) from None
+        finally:
+            os.close(fd)
+        return True
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False if it has not by then."""
+        fd = self.open()
+        if fd is None:
+            return True
+        try:
+            return wait_readable(fd, timeout_s)
+        finally:
+            os.close(fd)
+
+
+def wait_readable(fd: int, timeout_s: float) -> bool:
+    """Wait for *fd* (a pidfd: for the end of its process)."""
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+def init_of(pid: int) -> Init | None:
+    """The process that has this pid now."""
+    found = read_stat(pid)
+    return None if found is None else Init(pid, found[1], read_boot_id())
+
+
+def read_stat(pid: int) -> tuple[str, int] | None:
+    """State and start time of a process, None if there is none."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        text = os.read(fd, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
+    # The name, in parentheses, may hold anything: what follows its last one is fields 3 and up.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return fields[0].decode(), int(fields[19])
+
+
+def read_boot_id() -> str:
+    """This boot of this host."""
+    fd = os.open(BOOT_ID, os.O_RDONLY)
+    try:
+        return os.read(fd, 64).decode().strip()
+    finally:
+        os.close(fd)

@@ -1,0 +1,106 @@
+"""What is kept of a container (schemas/record.json), beside its config.json and its init.
+
+    ROOT/ID/               one directory a container, locked with flock(2)
+        config.json        as it was at create: later edits of the bundle have no effect
+        record.json        the intent, written before anything else is made: what there is to undo
+        init               "PID START BOOT": written when the container is created
+        start.fifo         until it is started
+        steps              what start can fail in: a line a step, so that `start` can name it
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+
+
+class Record:
+    """One container's record.json."""
+
+    __slots__ = (
+        "annotations",
+        "bundle",
+        "cgroup_driver",
+        "cgroup_paths",
+        "created",
+        "id",
+        "made_cgroups",
+        "namespaces",
+        "oci_version",
+        "owner",
+        "preserve_fds",
+        "rootfs",
+        "systemd_cgroup",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        oci_version: str,
+        bundle: str,
+        rootfs: str,
+        created: str,
+        owner: str = "",
+        annotations: dict[str, str] | None = None,
+        namespaces: list[str] | None = None,
+        cgroup_driver: str = "none",
+        cgroup_paths: dict[str, str] | None = None,
+        made_cgroups: list[str] | None = None,
+        systemd_cgroup: bool = False,
+        preserve_fds: int = 0,
+    ) -> None:
+        self.id = id
+        self.oci_version = oci_version
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.created = created
+        self.owner = owner
+        self.annotations = annotations or {}
+        self.namespaces = namespaces or []
+        """The types that are not the runtime's: made, or joined by path."""
+        self.cgroup_driver = cgroup_driver
+        self.cgroup_paths = cgroup_paths or {}
+        self.made_cgroups = made_cgroups or []
+        """Directories that did not exist before; nothing else is ever removed."""
+        self.systemd_cgroup = systemd_cgroup
+        self.preserve_fds = preserve_fds
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "version": VERSION,
+            "ociVersion": self.oci_version,
+            "id": self.id,
+            "bundle": self.bundle,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": self.owner,
+            "annotations": self.annotations,
+            "systemdCgroup": self.systemd_cgroup,
+            "cgroup": {"driver": self.cgroup_driver, "paths": self.cgroup_paths, "made": self.made_cgroups},
+            "namespaces": self.namespaces,
+            "preserveFds": self.preserve_fds,
+        }
+
+
+def record_of(document: dict[str, Any]) -> Record:
+    """The record that `document` gave; KeyError or TypeError when it is not one."""
+    return Record(
+        id=document["id"],
+        oci_version=document["ociVersion"],
+        bundle=document["bundle"],
+        rootfs=document["rootfs"],
+        created=document["created"],
+        owner=document["owner"],
+        annotations=document["annotations"],
+        namespaces=document["namespaces"],
+        cgroup_driver=document["cgroup"]["driver"],
+        cgroup_paths=document["cgroup"]["paths"],
+        made_cgroups=document["cgroup"]["made"],
+        systemd_cgroup=document["systemdCgroup"],
+        preserve_fds=document["preserveFds"],
+    )

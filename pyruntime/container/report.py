@@ -1,0 +1,131 @@
+"""From the executor's (step, errno, call) to the sentence. The step knows its origin, this file knows the traps.
+
+Some texts are contract: podman, Docker and their tests look for them (`executable file not found in`, ...).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyruntime.errors import Error, HookError, KernelError
+from pyruntime.plan.calls import CALLS, HOOK_STATUS
+from pyruntime.plan.show import op_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.plan.step import Step
+
+#    (op, errno): hint
+HINTS = {
+    ("exec", errno.ENOENT): "the file is there, but not what runs it: look at the first line of a script "
+    "(its interpreter; a carriage return at its end), or at the program's dynamic linker",
+    ("exec", errno.ENOEXEC): "no program of this machine's architecture, nor a script that begins with #!",
+    ("exec", errno.EACCES): "no execute permission, or the file system is mounted noexec",
+    ("bind", errno.ENOENT): "the source of a bind mount must exist",
+    ("bind_classic", errno.ENOENT): "the source of a bind mount must exist",
+    ("open_tree", errno.ENOENT): "the source of a bind mount must exist",
+    ("mount", errno.ELOOP): "the destination is reached through a symbolic link in the root file system",
+    ("mount", errno.ENODEV): "this kernel has no such file system",
+    ("mount", errno.EPERM): "inside procfs, or not root of the namespace that would own the mount",
+    ("bind_rootfs", errno.ENOENT): "root.path is looked up relative to the bundle",
+    ("clone", errno.EPERM): "new namespaces need root, or a user namespace as well",
+    ("clone", errno.ENOSPC): "the limit of /proc/sys/user/max_*_namespaces is reached",
+    ("clone", errno.EINVAL): "one of these namespace types is not in this kernel",
+    ("setns", errno.EINVAL): "the path is not a namespace of this type",
+    ("setresuid", errno.EINVAL): "the id is not in linux.uidMappings",
+    ("setresgid", errno.EINVAL): "the id is not in linux.gidMappings",
+    ("setgroups", errno.EINVAL): "an id is not in linux.gidMappings",
+    ("setrlimit", errno.EPERM): "raising a hard limit needs CAP_SYS_RESOURCE",
+    ("write_proc", errno.EACCES): "lowering the score needs CAP_SYS_RESOURCE",
+    ("connect", errno.ECONNREFUSED): "nobody listens on this socket",
+    ("console", errno.ENOENT): "a terminal needs a mount of type devpts on /dev/pts",
+    ("sysctl", errno.ENOENT): "this kernel has no such parameter",
+}
+
+
+def failure(step: Step, error: int, call: int, rootfs: str) -> Error:
+    """The error of a step that reported one."""
+    if step.op.name == "hook":
+        found: Error = _hook(step, error, call)
+    elif step.op.name == "find_executable":
+        found = Error(_lookup(str(step.op.args[0]), error))
+    elif step.op.name == "exec":
+        found = _exec(step, error, rootfs)
+    elif step.op.name.startswith("chdir"):
+        text = f'chdir to cwd ("{step.op.args[0]}") set in config.json failed: {os.strerror(error)}'
+        found = KernelError(text, 0, hint=_chdir_hint(error))
+    else:
+        found = _plain(step, error, call)
+    if step.origin:
+        found.context.append(step.origin)
+    return found
+
+
+def _plain(step: Step, error: int, call: int) -> Error:
+    name = CALLS[call] if 0 <= call < len(CALLS) else "?"
+    text = op_text(step.op)
+    if name not in ("none", step.op.name):
+        text += f": {name}"
+    return KernelError(text, error, hint=HINTS.get((step.op.name, error), ""))
+
+
+def _lookup(name: str, error: int) -> str:
+    if error == errno.ENOENT:
+        if "/" in name:
+            return f'exec: "{name}": stat {name}: no such file or directory'
+        return f'exec: "{name}": executable file not found in $PATH'
+    if error == errno.EISDIR:
+        return f'exec: "{name}": is a directory'
+    return f'exec: "{name}": {os.strerror(error).lower()}'
+
+
+def _exec(step: Step, error: int, rootfs: str) -> Error:
+    program = str(step.op.args[2])
+    hint = HINTS.get(("exec", error), "")
+    if error == errno.ENOENT and (line := _first_line(rootfs, program)).startswith(b"#!"):
+        interpreter = line[2:].strip().split(b" ")[0].decode("utf-8", "replace")
+        hint = f"its interpreter {interpreter} is missing in the container"
+        if line.endswith(b"\r"):
+            hint = "its first line ends with a carriage return (CRLF), which the kernel takes for a part of the interpreter's name"
+    return KernelError(f'exec: "{program}"', error, hint=hint)
+
+
+def _first_line(rootfs: str, program: str) -> bytes:
+    """For a hint only: the first line of the file, if it plainly lies in the rootfs."""
+    try:
+        fd = os.open(f"{rootfs}/{program}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 256).partition(b"\n")[0]
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _chdir_hint(error: int) -> str:
+    if error == errno.EACCES:
+        return "the user has no execute permission on it, or on a directory above it"
+    if error in (errno.ELOOP, errno.EXDEV):
+        return "it leads out of the container"
+    return ""
+
+
+def _hook(step: Step, error: int, call: int) -> Error:
+    path = str(step.op.args[0])
+    if CALLS[call] == "hook" and error >= HOOK_STATUS:
+        return HookError(f"{path}: {wait_status(error - HOOK_STATUS)}")
+    if error == errno.ETIME:
+        return HookError(f"{path}: hook ran past specified timeout of {step.op.args[1]}.0s")
+    return HookError(f"{path}: {CALLS[call]}: {os.strerror(error)}")
+
+
+def wait_status(value: int) -> str:
+    """`exit status 1`, or `signal SIGKILL`. wait(2)."""
+    if os.WIFSIGNALED(value):
+        from pyruntime.linux.signals import name
+
+        return f"signal {name(os.WTERMSIG(value))}"
+    return f"exit status {os.WEXITSTATUS(value)}"

@@ -1,0 +1,66 @@
+"""A container in one go: create without the wait for `start`, then stay with it until it ends (or not)."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.container import lifecycle, status
+from pyruntime.container.create import create
+from pyruntime.container.foreground import Terminal, wait_for_end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.container.create import Options
+    from pyruntime.container.launch import Launch
+
+
+def run_container(root: str, id: str, options: Options, *, detach: bool, keep: bool) -> int:
+    """Make and start the container *id*; the exit status of its program, 0 with *detach*."""
+    terminal = None
+    if not detach and not options.console_socket:
+        terminal = Terminal.for_bundle(options)
+    try:
+        launch = create(root, id, options)
+        with launch.container:
+            launch.finish()
+            _poststart(launch)
+            launch.executor.close()
+        if detach:
+            return 0
+        exit_status = wait_for_end(launch.pid, terminal)
+    finally:
+        if terminal is not None:
+            terminal.close()
+    if not keep:
+        _delete(launch, options)
+    return exit_status
+
+
+def _poststart(launch: Launch) -> None:
+    if not (launch.spec.get("hooks") or {}).get("poststart"):
+        return
+    from pyruntime.container import hooks
+    from pyruntime.errors import HookError
+
+    given = hooks.state_of(launch.spec, launch.container.id, launch.bundle, status.RUNNING, launch.pid)
+    try:
+        hooks.run_all(launch.spec, "poststart", given, launch.bundle)
+    except HookError as error:
+        from pyruntime.container.create import after_failed_hook
+
+        launch.undo(error)
+        after_failed_hook(launch, error)
+        raise
+
+
+def _delete(launch: Launch, options: Options) -> None:
+    from pyruntime.container import store
+    from pyruntime.errors import NotFound
+
+    root = os.path.dirname(launch.container.path)
+    try:
+        with store.find(root, launch.container.id, lock=True) as container:
+            for failure in lifecycle.destroy(container, container.record(), force=True):
+                options.warn(failure)
+    except NotFound:
+        return  # somebody else was quicker

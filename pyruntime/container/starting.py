@@ -1,0 +1,61 @@
+"""`start`: one byte into the start fifo, then wait until its other end is closed. The picture is in csrc/sync.c.
+
+Init holds the fifo for reading and writing, close-on-exec: when nobody has it open for writing any more,
+execve has happened, or init has died. What is in the fifo then says which.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from pyruntime.container import report
+from pyruntime.errors import Error, KernelError, WrongState
+from pyruntime.plan.step import INSIDE, Op, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.container.process import Init
+    from pyruntime.container.store import Container
+
+GO = b"\n"
+
+
+def release(container: Container, init: Init, rootfs: str) -> None:
+    """Let init go on; the error of the step that failed, if one does."""
+    path = f"{container.path}/start.fifo"
+    try:
+        read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise KernelError(f"open({path})", error.errno or 0) from None
+    try:
+        write_fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            os.write(write_fd, GO)
+        finally:
+            os.close(write_fd)
+        # No event is asked for, so the byte itself does not wake us; the end of all writers always does.
+        poll = select.poll()
+        poll.register(read_fd, 0)
+        poll.poll()
+        left = os.read(read_fd, 4096)
+    finally:
+        os.close(read_fd)
+    if left == GO:
+        raise WrongState("container not running: init ended before it was started")
+    if left:
+        init.wait(10)
+        raise _failure(container, left, rootfs)
+
+
+def _failure(container: Container, record: bytes, rootfs: str) -> Error:
+    _, index, value, call = (
+        int.from_bytes(record[i : i + 4], sys.byteorder, signed=True) for i in range(0, 16, 4)
+    )
+    for line in container.read("steps").decode("utf-8", "surrogateescape").split("\n"):
+        number, origin, name, program, text = line.split("\t")
+        if int(number) == index:
+            args = (1, 0, program) if name == "exec" else (program, 0, text)
+            return report.failure(Step(INSIDE, Op(name, *args), origin), value, call, rootfs)
+    return Error(f"step {index} failed: {os.strerror(value)}")

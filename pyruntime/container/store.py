@@ -1,0 +1,207 @@
+"""The state directory: containers by id. Whatever is written is written whole (a temporary name, then rename).
+
+`mkdir` of the id's directory is what makes an id taken; flock(2) on it keeps two commands from changing one
+container at a time. A directory without an init is a container that is being created (the lock is held) or
+whose creation was cut short (it is not): it counts as stopped, and `delete --force` removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from pyruntime.container import status
+from pyruntime.container.process import Init
+from pyruntime.container.record import Record, record_of
+from pyruntime.errors import AlreadyExists, Error, KernelError, NotFound, UsageError
+from pyruntime.spec.load import decode, encode
+
+ID_LENGTH = 1024
+ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+
+
+def check_id(id: str) -> str:
+    """*id*, if it is one; it becomes a file name."""
+    if not id or id in (".", "..") or not ID_LETTERS.issuperset(id) or len(id) > ID_LENGTH:
+        raise UsageError(f"invalid container ID format: {id!r}")
+    return id
+
+
+class Container:
+    """One container's directory, open and locked (exclusively, shared, or not at all)."""
+
+    __slots__ = ("_directory_fd", "id", "path")
+
+    def __init__(self, root: str, id: str, directory_fd: int) -> None:
+        self.id = id
+        self.path = f"{root}/{id}"
+        self._directory_fd = directory_fd
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._directory_fd >= 0:
+            os.close(self._directory_fd)
+        self._directory_fd = -1
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ---- files
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._directory_fd)
+        try:
+            parts = []
+            while part := os.read(fd, 1 << 20):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put *content* in place of the file."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        fd = os.open(f".{name}", flags, 0o600, dir_fd=self._directory_fd)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(fd, view) :]
+        finally:
+            os.close(fd)
+        os.rename(f".{name}", name, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            os.stat(name, dir_fd=self._directory_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def unlink(self, name: str) -> None:
+        """Remove a file; a missing one is removed already."""
+        try:
+            os.unlink(name, dir_fd=self._directory_fd)
+        except FileNotFoundError:
+            pass
+
+    def make_fifo(self, name: str) -> str:
+        """A fifo for the owner alone; its path."""
+        os.mkfifo(name, 0o600, dir_fd=self._directory_fd)
+        return f"{self.path}/{name}"
+
+    # ---- what the files say
+
+    def record(self) -> Record:
+        """The record."""
+        try:
+            document = decode(self.read("record.json"), name=f"{self.path}/record.json")
+            if isinstance(document, dict):
+                return record_of(document)
+        except (OSError, KeyError, TypeError) as error:
+            raise Error(f"{self.path}/record.json: no record of a container ({error!r})") from None
+        raise Error(f"{self.path}/record.json: no record of a container")
+
+    def write_record(self, record: Record) -> None:
+        """Write it down."""
+        self.write("record.json", encode(record.document()))
+
+    def init(self) -> Init | None:
+        """Init as it was when the container was created; None before that."""
+        try:
+            pid, start_time, boot_id = self.read("init").split()
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise Error(f"{self.path}/init: damaged") from None
+        return Init(int(pid), int(start_time), boot_id.decode())
+
+    def write_init(self, init: Init) -> None:
+        """The container is created."""
+        self.write("init", b"%d %d %s\n" % (init.pid, init.start_time, init.boot_id.encode()))
+
+    def status(self, *, locked: bool) -> str:
+        """The status but for "paused", which is the cgroup's to say. *locked*: we hold the lock ourselves."""
+        init = self.init()
+        if init is None:
+            return status.STOPPED if locked or self._lock(fcntl.LOCK_SH) else status.CREATING
+        if not init.is_alive():
+            return status.STOPPED
+        return status.CREATED if self.exists("start.fifo") else status.RUNNING
+
+    def _lock(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._directory_fd, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def lock(self) -> None:
+        """Wait for the exclusive lock, then see that the container was not deleted meanwhile."""
+        fcntl.flock(self._directory_fd, fcntl.LOCK_EX)
+        if os.fstat(self._directory_fd).st_nlink == 0:
+            raise NotFound("container does not exist")
+
+    def remove(self) -> None:
+        """Remove the directory and all that is in it."""
+        for name in os.listdir(self._directory_fd):
+            os.unlink(name, dir_fd=self._directory_fd)
+        os.rmdir(self.path)
+
+
+def create(root: str, id: str) -> Container:
+    """Take the id: a new directory, locked."""
+    check_id(id)
+    ensure_root(root)
+    try:
+        os.mkdir(f"{root}/{id}", 0o700)
+    except FileExistsError:
+        raise AlreadyExists("container with given ID already exists") from None
+    except OSError as error:
+        raise KernelError(f"mkdir({root}/{id})", error.errno or 0) from None
+    container = Container(root, id, _open_directory(f"{root}/{id}"))
+    container.lock()
+    return container
+
+
+def find(root: str, id: str, *, lock: bool = False) -> Container:
+    """The container called *id*, or NotFound."""
+    check_id(id)
+    try:
+        container = Container(root, id, _open_directory(f"{root}/{id}"))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise NotFound("container does not exist") from None
+        raise KernelError(f"open({root}/{id})", error.errno or 0) from None
+    if lock:
+        container.lock()
+    return container
+
+
+def ids(root: str) -> list[str]:
+    """Every id, sorted; a missing root has none."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return []
+    return sorted(n for n in names if not n.startswith(".") and os.path.isdir(f"{root}/{n}"))
+
+
+def _open_directory(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def ensure_root(root: str) -> None:
+    """The state root: ours alone, since who can write there decides what later commands kill and remove."""
+    try:
+        os.makedirs(root, 0o700, exist_ok=True)
+        found = os.stat(root)
+    except OSError as error:
+        raise KernelError(f"mkdir({root})", error.errno or 0) from None
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise Error(f"{root}: a state root that others may write is not used")
