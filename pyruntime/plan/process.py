@@ -95,9 +95,12 @@ def start(process: Process | None, spec: Spec, request: Request) -> list[Step]:
     if slot is not None:
         steps.append(Step(INSIDE, ops.wait_start(slot)))
     steps += hooks.inside(spec, request, "startContainer", "created")
-    if process is not None:
-        env = list(process.get("env") or ())
-        if request.listen_fds:
-            env += [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
-        steps.append(Step(INSIDE, ops.exec(process["args"], env), "process.args"))
-    return steps
+    return steps if process is None else steps + become(process, request)
+
+
+def become(process: Process, request: Request) -> list[Step]:
+    """execve(2), with the environment exactly as configured."""
+    env = list(process.get("env") or ())
+    if request.listen_fds:
+        env += [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
+    return [Step(INSIDE, ops.exec(process["args"], env), "process.args")]

@@ -1,0 +1,126 @@
+"""exec: run one more process in a container."""
+
+from __future__ import annotations
+
+from pyruntime import SPEC_VERSION
+from pyruntime.commands._common import absolute
+from pyruntime.container import store
+from pyruntime.container.create import Options
+from pyruntime.container.exec import execute, prepare
+from pyruntime.errors import Error, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyruntime.cli.parse import Call
+    from pyruntime.spec.types import Process, Spec
+
+
+def run(call: Call) -> int:
+    """Run it; in the foreground the status is the process's."""
+    options = call.options
+    root = call.globals["root"]
+    terminal = None
+    with store.find(root, call.arguments[0]) as container:
+        prepared = prepare(container, ignore_paused=options["ignore_paused"])
+        program = process_of(call, prepared[2])
+        asked = _options(call)
+        if program.get("terminal") and not options["detach"] and not asked.console_socket:
+            from pyruntime.container.foreground import Terminal
+
+            terminal = Terminal.at_temporary_path()
+            asked.console_socket = terminal.path
+        try:
+            launch = execute(
+                container, root, prepared, program, asked, _sub_cgroup(options["cgroup"])
+            )
+            container.close()
+            if options["detach"]:
+                return 0
+            from pyruntime.container.foreground import wait_for_end
+
+            return wait_for_end(launch.pid, terminal)
+        finally:
+            if terminal is not None:
+                terminal.close()
+
+
+def _options(call: Call) -> Options:
+    options = call.options
+    return Options(
+        "",
+        console_socket=absolute(options["console_socket"] or ""),
+        pid_file=absolute(options["pid_file"] or ""),
+        preserve_fds=options["preserve_fds"],
+        warn=call.warn,
+    )
+
+
+def _sub_cgroup(values: list[str]) -> str:
+    if len(values) > 1 or any(":" in value for value in values):
+        raise UsageError("--cgroup: a path for some controllers only is not supported yet")
+    return values[0] if values else ""
+
+
+def process_of(call: Call, spec: Spec) -> Process:
+    """--process FILE, or the container's own process with what the options change."""
+    options = call.options
+    arguments = call.arguments[1:]
+    if options["process"]:
+        return _loaded(options["process"])
+    if not arguments:
+        raise UsageError("exec args cannot be empty")
+    own: dict[str, Any] = dict(spec.get("process") or {})
+    program: dict[str, Any] = {**own, "args": arguments, "terminal": options["tty"]}
+    program.pop("consoleSize", None)
+    program["cwd"] = options["cwd"] or own.get("cwd") or "/"
+    program["env"] = [*(own.get("env") or ()), *options["env"]]
+    program["user"] = user_of(options["user"] or "", dict(own.get("user") or {}))
+    if options["additional_gids"]:
+        gids = [_id(text, "--additional-gids") for text in options["additional_gids"]]
+        program["user"]["additionalGids"] = [*program["user"].get("additionalGids", ()), *gids]
+    if options["no_new_privs"]:
+        program["noNewPrivileges"] = True
+    if options["apparmor"] or options["process_label"]:
+        raise Error("--apparmor, --process-label: not supported yet")
+    if options["cap"]:
+        program["capabilities"] = _with_capabilities(own.get("capabilities") or {}, options["cap"])
+    return program  # type: ignore[return-value]
+
+
+def _loaded(path: str) -> Process:
+    """A process object as it is in config.json, checked as if it were in one."""
+    from pyruntime.spec.load import load
+    from pyruntime.spec.validate import validate
+
+    loaded = load(path)
+    validate({"ociVersion": SPEC_VERSION, "root": {"path": "."}, "process": loaded})
+    return loaded  # type: ignore[return-value]
+
+
+def _with_capabilities(own: dict[str, list[str]], more: list[str]) -> dict[str, list[str]]:
+    """CVE-2022-29162: never into the inheritable set, nor the ambient one."""
+    return {
+        name: [*own.get(name, ()), *more]
+        if name in ("bounding", "effective", "permitted")
+        else list(own.get(name, ()))
+        for name in ("bounding", "effective", "permitted", "inheritable", "ambient")
+    }
+
+
+def user_of(text: str, own: dict[str, Any]) -> dict[str, Any]:
+    """UID or UID:GID, digits only. CVE-2026-30892: no part may be missing, nothing may follow."""
+    if not text:
+        return own
+    uid, colon, gid = text.partition(":")
+    user = {**own, "uid": _id(uid, "--user")}
+    if colon:
+        user["gid"] = _id(gid, "--user")
+    return user
+
+
+def _id(text: str, option: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**32 - 1):
+        raise UsageError(f"{option}: {text!r} is not a number of a user or group")
+    return int(text)

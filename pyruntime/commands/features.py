@@ -1,0 +1,81 @@
+"""features: what this runtime supports, from the tables that the planner uses. features.md, features-linux.md."""
+
+from __future__ import annotations
+
+from pyruntime import SPEC_VERSION, __version__
+from pyruntime.commands._common import write
+from pyruntime.linux.capabilities import NAMES
+from pyruntime.linux.namespaces import TYPES
+from pyruntime.plan.mount_options import known
+from pyruntime.seccomp.rules import ACTIONS, OPERATORS
+from pyruntime.spec.load import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyruntime.cli.parse import Call
+
+HOOKS = (
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+)
+# Annotations that change what the runtime does; a dot at the end means every key that begins so.
+UNSAFE_ANNOTATIONS = ("org.criu.", "org.pyruntime.", "org.systemd.property.", "run.oci.")
+
+
+def run(call: Call) -> int:
+    """Print the document."""
+    document = {
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": SPEC_VERSION,
+        "hooks": list(HOOKS),
+        # idmapped mounts are refused for now: what is listed has to work.
+        "mountOptions": [name for name in known() if name not in ("idmap", "ridmap")],
+        "linux": linux(),
+        "annotations": {"org.pyruntime.version": __version__},
+        "potentiallyUnsafeConfigAnnotations": list(UNSAFE_ANNOTATIONS),
+    }
+    write(encode(document, indent=4).decode() + "\n")
+    return 0
+
+
+def linux() -> dict[str, Any]:
+    """The part for Linux."""
+    return {
+        "namespaces": sorted(TYPES),
+        "capabilities": list(NAMES),
+        "cgroup": {
+            "v1": True,
+            "v2": True,
+            "systemd": False,
+            "systemdUser": False,
+            "rdma": True,
+        },
+        "seccomp": seccomp(),
+        "apparmor": {"enabled": False},
+        "selinux": {"enabled": False},
+        "intelRdt": {"enabled": False},
+        "mountExtensions": {"idmap": {"enabled": False}},
+        "netDevices": {"enabled": False},
+    }
+
+
+def seccomp() -> dict[str, Any]:
+    """Actions that need a listener are not supported yet, so they are not listed."""
+    from pyruntime.seccomp.architectures import TOKENS
+    from pyruntime.seccomp.rules import FLAGS
+
+    actions = sorted(name for name in ACTIONS if name != "SCMP_ACT_NOTIFY")
+    return {
+        "enabled": True,
+        "actions": actions,
+        "operators": sorted(OPERATORS),
+        "archs": sorted(TOKENS),
+        "knownFlags": sorted(FLAGS),
+        "supportedFlags": sorted(FLAGS),
+    }

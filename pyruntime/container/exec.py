@@ -1,0 +1,144 @@
+"""One more process in a running container."""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.cgroups import cgroup_of
+from pyruntime.container import lifecycle, status
+from pyruntime.container.create import (
+    abandon,
+    check_descriptors,
+    check_terminal,
+    filter_of,
+    listen_fds,
+)
+from pyruntime.container.executor import Executor
+from pyruntime.container.launch import Launch
+from pyruntime.errors import Error, WrongState
+from pyruntime.host import facts as host
+from pyruntime.linux.namespaces import TYPES
+from pyruntime.plan.exec import Target, check
+from pyruntime.plan.exec import exec as plan_exec
+from pyruntime.plan.request import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.container.create import Options
+    from pyruntime.container.process import Init
+    from pyruntime.container.record import Record
+    from pyruntime.container.store import Container
+    from pyruntime.facts import Facts
+    from pyruntime.spec.types import Process, Spec
+
+
+def prepare(container: Container, *, ignore_paused: bool) -> tuple[Record, Init, Spec]:
+    """What an exec needs to know of a container that it may join."""
+    record = container.record()
+    found = lifecycle.status_of(container, record)
+    if found == status.PAUSED and ignore_paused:
+        found = status.RUNNING
+    status.after("exec", found)
+    init = lifecycle.live_init(container, "exec")
+    return record, init, lifecycle.spec_of(container)
+
+
+def execute(
+    container: Container,
+    root: str,
+    prepared: tuple[Record, Init, Spec],
+    program: Process,
+    options: Options,
+    sub_cgroup: str = "",
+) -> Launch:
+    """Start *program* in the container; it has become its program when this returns."""
+    record, init, spec = prepared
+    check(program)
+    check_descriptors(options.preserve_fds)
+    check_terminal({"process": program}, options)
+    pidfd = init.open()
+    if pidfd is None:
+        raise WrongState("cannot exec in a stopped container")
+    executor = Executor(inherit=(pidfd,))
+    try:
+        facts = host.collect(executor.features())
+        request = Request(
+            container.id,
+            record.bundle,
+            record.rootfs,
+            filter=filter_of(spec, root, facts),
+            console_socket=options.console_socket,
+            pid_file=options.pid_file,
+            preserve_fds=options.preserve_fds,
+            listen_fds=listen_fds(),
+            keyring=options.keyring,
+        )
+        target = _target(record, init, pidfd, facts, sub_cgroup)
+        plan = plan_exec(program, spec, request, target, facts)
+    except BaseException:
+        abandon(executor)
+        raise
+    finally:
+        os.close(pidfd)
+    for warning in plan.warnings:
+        options.warn(warning)
+    launch = Launch(
+        plan,
+        executor,
+        spec,
+        container=container,
+        bundle=record.bundle,
+        rootfs=record.rootfs,
+        cgroup=cgroup_of("none", {}),
+    )
+    launch.run()
+    launch.finish()
+    launch.executor.close()
+    return launch
+
+
+def _target(record: Record, init: Init, pidfd: int, facts: Facts, sub_cgroup: str) -> Target:
+    return Target(
+        init.pid,
+        pidfd,
+        namespaces_of(init.pid),
+        _cgroup_files(record, facts, sub_cgroup),
+        join_early=record.cgroup_driver == "v2",
+    )
+
+
+def namespaces_of(pid: int) -> list[str]:
+    """The types of namespaces in which *pid* is elsewhere than we are; joining one's own is an error for some."""
+    found = []
+    for name, (_, file) in TYPES.items():
+        # The pid namespace that a process is in, not the one of its children.
+        try:
+            there, here = os.stat(f"/proc/{pid}/ns/{file}"), os.stat(f"/proc/self/ns/{file}")
+        except FileNotFoundError:
+            continue  # a type that this kernel does not have
+        if there.st_ino != here.st_ino or there.st_dev != here.st_dev:
+            found.append(name)
+    return found
+
+
+def _cgroup_files(record: Record, facts: Facts, sub_cgroup: str) -> list[str]:
+    files = []
+    unified = facts.cgroup.unified
+    for path in record.cgroup_paths.values():
+        directory = _below(path, sub_cgroup)
+        inside = unified is not None and path.startswith(unified.mountpoint + "/")
+        name = "cgroup.procs" if record.cgroup_driver == "v2" or inside else "tasks"
+        files.append(f"{directory}/{name}")
+    return files
+
+
+def _below(path: str, sub_cgroup: str) -> str:
+    """--cgroup: a cgroup of the container's own, never above it."""
+    if not sub_cgroup:
+        return path
+    found = os.path.normpath(f"{path}/{sub_cgroup}")
+    if found != path and not found.startswith(path + "/"):
+        raise Error(f"--cgroup: {sub_cgroup} is not a sub cgroup path")
+    if not os.path.isdir(found):
+        raise Error(f"--cgroup: {found}: no such cgroup")
+    return found

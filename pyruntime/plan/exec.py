@@ -1,0 +1,127 @@
+"""The order of an exec: join the container's namespaces and cgroups, then become a process like init.
+
+The namespaces are those of init, joined through its pidfd in one call: it cannot have been replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyruntime.errors import SpecError
+from pyruntime.linux.namespaces import TYPES
+from pyruntime.plan import identity, ops, process
+from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.facts import Facts
+    from pyruntime.plan.request import Request
+    from pyruntime.spec.types import Process, Spec
+
+
+class Target:
+    """The container that is joined."""
+
+    __slots__ = ("cgroup_files", "join_early", "namespaces", "pid", "pidfd")
+
+    def __init__(
+        self,
+        pid: int,
+        pidfd: int,
+        namespaces: list[str],
+        cgroup_files: list[str],
+        *,
+        join_early: bool,
+    ) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        """Open in the runtime, inherited by the executor."""
+        self.namespaces = namespaces
+        """The types of which init has another one than the runtime."""
+        self.cgroup_files = cgroup_files
+        """`tasks` of each v1 cgroup, `cgroup.procs` of v2."""
+        self.join_early = join_early
+        """Before the user namespace: its root may not write there, though init may be there."""
+
+
+def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
+    """The steps of a process that joins *target*."""
+    plan = Plan()
+    plan += _enter(program, request, target, facts)
+    if not target.join_early:
+        plan += _join(request, target)
+    plan += [Step(INSIDE, ops.setsid())]
+    if request.keyring:
+        plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
+    if "user" in target.namespaces:
+        plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
+    plan += [Step(INSIDE, ops.enter_root(), "root.path")]
+    plan += process.console(program, {}, request)
+    plan += process.close_fds(request)
+    limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}
+    plan += identity.inside_limits(program, limits_spec)
+    plan += process.home(program)
+    plan += process.own_stdio(program, request)
+    plan += process.try_chdir(program)
+    steps, plan.warnings = identity.become_user(program, spec, facts, request.filter)
+    plan += steps
+    plan += process.chdir(program)
+    plan += process.find(program)
+    if program.get("noNewPrivileges"):
+        plan += identity.load_filter(request.filter)
+    plan += identity.outside_limits(program, limits_spec)
+    if request.pid_file:
+        plan += [Step(HOST, ops.write_pid_file(request.pid_file), "--pid-file")]
+    plan += process.become(program, request)
+    return plan
+
+
+def _enter(program: Process, request: Request, target: Target, facts: Facts) -> list[Step]:
+    steps = [Step(ENTRY, ops.open_proc())]
+    for number, path in enumerate(target.cgroup_files):
+        slot = request.slots.new(f"cgroup {number}")
+        steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), "linux.cgroupsPath"))
+    steps += process.connect_console(program, request)
+    steps += identity.oom_score(program)
+    if target.join_early:
+        steps += [Step(ENTRY, step.op, step.origin) for step in _join(request, target)]
+    steps.append(Step(ENTRY, ops.set_dumpable(0)))
+    steps += _namespaces(request, target, facts)
+    clone = ops.clone(0, ops.NO_SLOT) if "clone3" in facts.features else ops.clone_classic(0)
+    return [*steps, Step(ENTRY, clone)]
+
+
+def _join(request: Request, target: Target) -> list[Step]:
+    slots = [request.slots.of(f"cgroup {number}") for number in range(len(target.cgroup_files))]
+    return [
+        Step(INSIDE, ops.join_cgroup(slot), "linux.cgroupsPath") for slot in slots if slot is not None
+    ]
+
+
+def _namespaces(request: Request, target: Target, facts: Facts) -> list[Step]:
+    if not target.namespaces:
+        return []
+    flags = {name: TYPES[name][0] for name in target.namespaces}
+    if "pidfd_setns" in facts.features:
+        slot = request.slots.new("init")
+        path = f"/proc/{target.pid}"
+        return [
+            Step(ENTRY, ops.adopt(slot, target.pidfd)),
+            Step(ENTRY, ops.setns(slot, sum(flags.values()), path), "linux.namespaces"),
+        ]
+    opened, joined = [], []
+    # The user namespace last: with it go the powers to join the others. setns(2).
+    for name in sorted(flags, key=lambda name: name == "user"):
+        slot = request.slots.new(f"namespace {name}")
+        path = f"/proc/{target.pid}/ns/{TYPES[name][1]}"
+        opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY), "linux.namespaces"))
+        joined.append(Step(ENTRY, ops.setns(slot, flags[name], path), "linux.namespaces"))
+    return opened + joined
+
+
+def check(program: Process) -> None:
+    """What an exec process needs, in whatever way it was described."""
+    if not program.get("args"):
+        raise SpecError("/args", "an exec process needs arguments")
+    if not program.get("cwd", "").startswith("/"):
+        raise SpecError("/cwd", f"{program.get('cwd', '')!r} is not an absolute path")
