@@ -1,0 +1,123 @@
+"""The guest's root directory: Debian by debootstrap, as recipe.toml says, kept under a hash of what it is made by."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from guest import space
+from guest.space import GuestError
+
+HERE = Path(__file__).resolve().parent
+RECIPE = HERE / "recipe.toml"
+FINISH = HERE / "finish.sh"
+LOG = "build.log"
+
+
+def default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pyruntime-guest"
+
+
+def say(message: str) -> None:
+    print(f"guest.py: {message}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def locked(cache: Path) -> Iterator[None]:
+    """One maker at a time; the others wait, and find it made."""
+    (cache / "stage").mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def fresh(path: Path) -> Path:
+    """The empty directory in which *path* is made; what an interrupted attempt left in it goes."""
+    partial = path.with_name(path.name + ".partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir()
+    return partial
+
+
+def ensure(cache: Path, mirror: str) -> Path:
+    """The root directory, made now if there is none."""
+    parts = [RECIPE.read_bytes(), FINISH.read_bytes(), platform.machine().encode()]
+    root = cache / ("root-" + hashlib.sha256(b"\0".join(parts)).hexdigest()[:12])
+    if root.is_dir():
+        return root
+    with locked(cache):
+        if not root.is_dir():
+            begun = time.monotonic()
+            partial = fresh(root)
+            make(partial, mirror or machine_mirror(), cache / LOG)
+            partial.rename(root)
+            say(f"{root} made in {time.monotonic() - begun:.0f} s")
+    return root
+
+
+def make(target: Path, mirror: str, log: Path) -> None:
+    if not shutil.which("debootstrap"):
+        raise GuestError("debootstrap is missing: apt-get install debootstrap debian-archive-keyring")
+    recipe = tomllib.loads(RECIPE.read_text())
+    say(f"making {target.name} from {mirror}, about 100 s; log in {log}")
+    log.write_bytes(b"")
+    debootstrap = [
+        "debootstrap",
+        "--variant=minbase",
+        "--force-check-gpg",
+        "--include=" + ",".join(recipe["packages"]),
+        recipe["suite"],
+        str(target),
+        mirror,
+    ]
+    # A chroot's mounts end with the namespace, whatever interrupts debootstrap.
+    script = space.script(
+        ["env", *(f"{name}={value}" for name, value in apt_proxies().items()), *debootstrap],
+        ["cp", FINISH, target / "finish.sh"],
+        ["chroot", target, "sh", "/finish.sh"],
+        ["rm", target / "finish.sh"],
+    )
+    space.logged(space.private(script), log, "debootstrap")
+
+
+def machine_mirror() -> str:
+    """The Debian mirror that this machine's apt is configured with."""
+    query = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(REPO_URI)"]
+    answer = subprocess.run(
+        [*query, "Created-By: Packages", "Label: Debian"], capture_output=True, text=True, check=False
+    )
+    for line in answer.stdout.splitlines():
+        origin, component, uri = line.split(" ", 2)
+        if (origin, component) == ("Debian", "main") and uri.startswith(("http://", "https://")):
+            return uri
+    raise GuestError(
+        "this machine's apt knows no Debian mirror (`apt-get update` may be due): name one with --mirror"
+    )
+
+
+def apt_proxies() -> dict[str, str]:
+    """What apt goes through, as variables for debootstrap's wget."""
+    names = {"http_proxy": "Acquire::http::Proxy", "https_proxy": "Acquire::https::Proxy"}
+    shell = ["apt-config", "shell", *(word for pair in names.items() for word in pair)]
+    answer = subprocess.run(shell, capture_output=True, text=True, check=False)
+    return dict(word.split("=", 1) for word in shlex.split(answer.stdout))
+
+
+def clean(cache: Path) -> None:
+    """Guests that run from it lose their root directory."""
+    if cache.is_dir():
+        with locked(cache):
+            shutil.rmtree(cache)
