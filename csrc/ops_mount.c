@@ -17,6 +17,15 @@ enum { TARGET_STRICT = 1, TARGET_IN_PROC = 2, TARGET_COPY_UP = 4, TARGET_KEEP_MO
 
 int copy_up(int from_fd, int to_fd); /* copy_up.c */
 
+static int is_directory_fd(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return failed(CALL_fstat);
+    return S_ISDIR(status.st_mode);
+}
+
 /* CVE-2019-16884, CVE-2019-19921: no link takes /proc or /sys elsewhere, and nothing is mounted inside procfs but what the
  * planner lists. */
 static int open_target(const char *path, int is_directory, int64_t flags)
@@ -28,16 +37,10 @@ static int open_target(const char *path, int is_directory, int64_t flags)
         return fd;
     if (!(flags & TARGET_IN_PROC) && call_fstatfs_type(fd) == PROC_SUPER_MAGIC)
         return fail(CALL_fstatfs, EPERM);
+    /* The kernel's own word for this is EINVAL. */
+    if (is_directory_fd(fd) != is_directory)
+        return fail(CALL_move_mount, is_directory ? ENOTDIR : EISDIR);
     return take_fd(&fd);
-}
-
-static int is_directory_fd(int fd)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
-        return failed(CALL_fstat);
-    return S_ISDIR(status.st_mode);
 }
 
 /* "RECURSIVE:SET:CLEAR:PROPAGATION": one mount_setattr(2). */

@@ -27,10 +27,9 @@ def run(call: Call) -> int:
         program = process_of(call, prepared[2])
         asked = _options(call)
         if program.get("terminal") and not options["detach"] and not asked.console_socket:
-            from pyruntime.container.foreground import Terminal
+            from pyruntime.container.terminal import for_foreground
 
-            terminal = Terminal.at_temporary_path()
-            asked.console_socket = terminal.path
+            terminal = for_foreground(asked)
         try:
             launch = execute(
                 container, root, prepared, program, asked, _sub_cgroup(options["cgroup"])

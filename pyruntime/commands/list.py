@@ -43,12 +43,13 @@ def _states(call: Call, root: str) -> list[dict[str, Any]]:
         try:
             with store.find(root, id) as container:
                 state = lifecycle.state(container)
+                record = container.record()
         except (Error, OSError) as error:
             if not isinstance(error, Error) or "does not exist" not in str(error):
                 call.warn(f"list: {id}: {error}")
             continue
-        state["owner"] = _owner(f"{root}/{id}")
-        states.append(state)
+        own = {"rootfs": record.rootfs, "created": record.created, "owner": _owner(f"{root}/{id}")}
+        states.append({**state, **own})
     return states
 
 

@@ -35,6 +35,7 @@ class Options:
 
     __slots__ = (
         "bundle",
+        "console_size",
         "console_socket",
         "keyring",
         "pid_file",
@@ -60,6 +61,7 @@ class Options:
     ) -> None:
         self.bundle = bundle
         self.console_socket = console_socket
+        self.console_size: tuple[int, int] | None = None
         self.pid_file = pid_file
         self.preserve_fds = preserve_fds
         self.pivot = pivot
@@ -188,6 +190,7 @@ def _prepare(
         filter=filter_of(spec, root, facts),
         fifo=f"{container.path}/start.fifo" if options.waits else "",
         console_socket=options.console_socket,
+        console_size=options.console_size,
         pid_file=options.pid_file,
         preserve_fds=options.preserve_fds,
         listen_fds=listen_fds(),

@@ -68,6 +68,7 @@ def execute(
             record.rootfs,
             filter=filter_of(spec, root, facts),
             console_socket=options.console_socket,
+            console_size=options.console_size,
             pid_file=options.pid_file,
             preserve_fds=options.preserve_fds,
             listen_fds=listen_fds(),

@@ -1,10 +1,8 @@
-"""Staying with a process: signals go to it, its terminal is joined with ours, its status becomes ours.
-
-All signals are blocked and taken one by one with sigtimedwait(2)'s family, so none gets lost between a look and a wait.
-"""
+"""Staying with a process: signals go to it, its terminal is joined with ours, its status becomes ours."""
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
@@ -14,7 +12,7 @@ from pyruntime.linux.signals import SIGCHLD, SIGURG, SIGWINCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyruntime.container.create import Options
+    from pyruntime.container.terminal import Terminal
 
 # Synchronous ones are about ourselves; KILL and STOP cannot be had; 32 and 33 are libc's.
 FORWARDED = frozenset(
@@ -22,136 +20,28 @@ FORWARDED = frozenset(
 )
 
 
-class Terminal:
-    """The other end of a container's terminal, joined with our own standard input and output."""
-
-    def __init__(self, path: str) -> None:
-        import _socket
-
-        self._path = path
-        self._listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        self._listener.bind(path)
-        self._listener.listen(1)
-        self.fd = -1
-        self._saved: list[object] | None = None
-
-    @classmethod
-    def for_bundle(cls, options: Options) -> Terminal | None:
-        """A terminal that the executor can send its end to, if the bundle asks for one."""
-        from pyruntime.spec import load
-
-        spec = load.load(f"{options.bundle}/config.json")
-        process = spec.get("process")
-        if not isinstance(process, dict) or process.get("terminal") is not True:
-            return None
-        terminal = cls.at_temporary_path()
-        options.console_socket = terminal.path
-        return terminal
-
-    @classmethod
-    def at_temporary_path(cls) -> Terminal:
-        """A listening socket in a directory that only we can enter."""
-        from time import monotonic_ns
-
-        directory = f"/run/.pyruntime-{os.getpid()}-{monotonic_ns()}"
-        if not os.access("/run", os.W_OK):
-            directory = f"/tmp/.pyruntime-{os.getpid()}-{monotonic_ns()}"
-        os.mkdir(directory, 0o700)
-        return cls(f"{directory}/console")
-
-    @property
-    def path(self) -> str:
-        """Where to connect to."""
-        return self._path
-
-    def receive(self) -> None:
-        """Take the descriptor that the executor has sent."""
-        import _socket
-
-        fd, _ = self._listener._accept()
-        connection = _socket.socket(fileno=fd)
-        _, ancillary, _, _ = connection.recvmsg(64, _socket.CMSG_SPACE(4))
-        connection.close()
-        import sys
-
-        for level, kind, data in ancillary:
-            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-                self.fd = int.from_bytes(data[:4], sys.byteorder)
-                os.set_inheritable(self.fd, False)
-        if self.fd >= 0:
-            self._raw()
-            self.resize()
-
-    def _raw(self) -> None:
-        import termios
-
-        if not os.isatty(0):
-            return
-        self._saved = termios.tcgetattr(0)
-        mode = termios.tcgetattr(0)
-        mode[0] &= ~(termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON)
-        mode[1] &= ~termios.OPOST
-        mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-        mode[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
-        mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-        termios.tcsetattr(0, termios.TCSAFLUSH, mode)
-
-    def resize(self) -> None:
-        """Give it the size of ours."""
-        import fcntl
-        import termios
-
-        if self.fd >= 0 and os.isatty(0):
-            size = fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8)
-            fcntl.ioctl(self.fd, termios.TIOCSWINSZ, size)
-
-    def close(self) -> None:
-        """Give our own terminal back as it was."""
-        if self._saved is not None:
-            import termios
-
-            termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
-            self._saved = None
-        self._listener.close()
-        for remove, path in ((os.unlink, self._path), (os.rmdir, os.path.dirname(self._path))):
-            try:
-                remove(path)
-            except FileNotFoundError:
-                pass
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
 def wait_for_end(pid: int, terminal: Terminal | None) -> int:
     """Wait until the child *pid* has ended; its exit status, or 128 plus the signal that ended it."""
+    if terminal is not None:
+        terminal.receive()
+        return _copy(pid, terminal)
+    # Blocked and taken one by one: none gets lost between a look and a wait.
     _signal.pthread_sigmask(_signal.SIG_BLOCK, [*FORWARDED, SIGCHLD])
-    if terminal is None:
-        return _wait(pid)
-    terminal.receive()
-    return _copy(pid, terminal)
-
-
-def _wait(pid: int) -> int:
     while True:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return exit_status(status)
-        info = _signal.sigwaitinfo([*FORWARDED, SIGCHLD])
-        if info.si_signo != SIGCHLD:
-            forward(pid, info.si_signo)
+        number = _signal.sigwaitinfo([*FORWARDED, SIGCHLD]).si_signo
+        if number != SIGCHLD:
+            _forward(pid, number)
 
 
-def forward(pid: int, number: int) -> None:
+def _forward(pid: int, number: int) -> None:
     """Pass a signal on; the pid is our child's, not yet waited for."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass
+        return
 
 
 def exit_status(status: int) -> int:
@@ -161,53 +51,52 @@ def exit_status(status: int) -> int:
     return os.WEXITSTATUS(status)
 
 
+def _catch_signals() -> int:
+    """Have every signal written, as a byte, into a pipe whose reading end this gives."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    _signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+    for number in FORWARDED:
+        _signal.signal(number, lambda *_: None)
+    return read_fd
+
+
 def _copy(pid: int, terminal: Terminal) -> int:
-    """Copy both ways until the terminal has nothing more and the process has ended."""
-    ended = None
+    """Copy both ways; what the terminal still holds when the process has ended is copied first."""
+    signals_fd, pid_fd = _catch_signals(), os.pidfd_open(pid)
     poll = select.poll()
-    poll.register(terminal.fd, select.POLLIN)
-    poll.register(0, select.POLLIN)
+    for fd in (terminal.fd, 0, signals_fd, pid_fd):
+        poll.register(fd, select.POLLIN)
     while True:
-        events = dict(poll.poll(50 if ended is None else 0))
-        if terminal.fd in events:
-            data = _read(terminal.fd)
-            _write(1, data)
-            if not data:
-                # No process has the other end open any more: all output has been read.
-                return _wait(pid) if ended is None else ended
-        elif ended is not None:
-            return ended
-        if 0 in events:
-            data = _read(0)
-            if data:
-                _write(terminal.fd, data)
-            else:
-                poll.unregister(0)
-        ended = _look(pid, terminal) if ended is None else ended
+        ready = {fd for fd, _ in poll.poll()}
+        if signals_fd in ready:
+            _take_signals(signals_fd, pid, terminal)
+        if 0 in ready and not _pass(0, terminal.fd):
+            poll.unregister(0)
+        if terminal.fd in ready:
+            if not _pass(terminal.fd, 1):
+                poll.unregister(terminal.fd)
+        elif pid_fd in ready:
+            return exit_status(os.waitpid(pid, 0)[1])
 
 
-def _look(pid: int, terminal: Terminal) -> int | None:
-    """Take the signals that have come; the exit status if the process has ended."""
-    while (info := _signal.sigtimedwait([*FORWARDED, SIGCHLD], 0)) is not None:
-        if info.si_signo == SIGWINCH:
+def _take_signals(fd: int, pid: int, terminal: Terminal) -> None:
+    for number in os.read(fd, 64):
+        if number == SIGWINCH:
             terminal.resize()
-        elif info.si_signo != SIGCHLD:
-            forward(pid, info.si_signo)
-    found, status = os.waitpid(pid, os.WNOHANG)
-    return exit_status(status) if found else None
+        else:
+            _forward(pid, number)
 
 
-def _read(fd: int) -> bytes:
+def _pass(source: int, target: int) -> bool:
+    """Copy what is there; False at the end."""
     try:
-        return os.read(fd, 65536)
-    except OSError:
-        return b""  # EIO: the last process that had the terminal open has closed it
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except OSError:
-            return
+        data = os.read(source, 65536)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(target, view) :]
+    except OSError as error:
+        # EIO: nobody has the terminal open any more, or it is not our turn to read ours.
+        if error.errno in (errno.EIO, errno.EPIPE, errno.EBADF):
+            return False
+        raise
+    return bool(data)

@@ -38,7 +38,7 @@ def status_of(container: Container, record: Record, *, locked: bool = False) -> 
 
 
 def state(container: Container) -> dict[str, Any]:
-    """The state, with the additions that runc's callers know (rootfs, created, owner)."""
+    """The state: what the specification names, nothing else. state-schema.json."""
     record = container.record()
     found = status_of(container, record)
     init = container.init()
@@ -48,10 +48,7 @@ def state(container: Container) -> dict[str, Any]:
         "pid": init.pid if init is not None and found != status.STOPPED else 0,
         "status": found,
         "bundle": record.bundle,
-        "rootfs": record.rootfs,
-        "created": record.created,
         "annotations": record.annotations,
-        "owner": record.owner,
     }
 
 

@@ -6,19 +6,20 @@ import os
 
 from pyruntime.container import lifecycle, status
 from pyruntime.container.create import create
-from pyruntime.container.foreground import Terminal, wait_for_end
+from pyruntime.container.foreground import wait_for_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.container.create import Options
     from pyruntime.container.launch import Launch
+    from pyruntime.container.terminal import Terminal
 
 
 def run_container(root: str, id: str, options: Options, *, detach: bool, keep: bool) -> int:
     """Make and start the container *id*; the exit status of its program, 0 with *detach*."""
     terminal = None
     if not detach and not options.console_socket:
-        terminal = Terminal.for_bundle(options)
+        terminal = _terminal(options)
     try:
         launch = create(root, id, options)
         with launch.container:
@@ -34,6 +35,18 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
     if not keep:
         _delete(launch, options)
     return exit_status
+
+
+def _terminal(options: Options) -> Terminal | None:
+    """The bundle is read again for this: nothing may be made before it has been found good, but for this one socket."""
+    from pyruntime.spec import load
+
+    process = load.load(f"{options.bundle}/config.json").get("process")
+    if not isinstance(process, dict) or process.get("terminal") is not True:
+        return None
+    from pyruntime.container.terminal import for_foreground
+
+    return for_foreground(options)
 
 
 def _poststart(launch: Launch) -> None:

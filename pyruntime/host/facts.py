@@ -32,6 +32,7 @@ def collect(features: frozenset[str]) -> Facts:
         egid=os.getegid(),
         in_user_namespace=in_user_namespace(),
         last_capability=last_capability(),
+        capabilities=capabilities(read("/proc/self/status")),
         lsms=frozenset(
             name for name in read("/sys/kernel/security/lsm").strip().split(",") if name
         ),
@@ -57,6 +58,12 @@ def last_capability() -> int:
     """The highest capability that this kernel knows."""
     text = read("/proc/sys/kernel/cap_last_cap").strip()
     return int(text) if text.isdecimal() else LAST_CAPABILITY
+
+
+def capabilities(status: str) -> int:
+    """The permitted set in a text like /proc/self/status; all, if it does not say."""
+    _, found, rest = status.partition("CapPrm:")
+    return int(rest.split(maxsplit=1)[0], 16) if found else -1
 
 
 def cgroups() -> CgroupFacts:

@@ -58,6 +58,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     if program is not None:
         plan += [Step(INSIDE, ops.make_directory(program["cwd"]), "process.cwd")]
         plan += process.console(program, spec, request)
+    plan += mounts.readonly(spec, facts)
     plan += rootfs.readonly(spec, facts)
     plan += _names(spec)
     plan += process.close_fds(request)  # before chdir: CVE-2024-21626

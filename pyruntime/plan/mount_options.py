@@ -191,8 +191,10 @@ class MountOptions:
             self.flags = self.flags & ~flag if clear else self.flags | flag
         elif option in KINDS:
             self._take_kind(option)
+        elif '"' in option:
+            self.data.append(option)  # an LSM's context: its commas are its own
         else:
-            self.data.append(option)
+            self.data += option.split(",")
 
     def _take_kind(self, option: str) -> None:
         if option in ("bind", "rbind"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os.path
 
 from pyruntime.errors import SpecError, Unsupported
-from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_RDONLY, MS_REMOUNT
+from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_REMOUNT
 from pyruntime.plan import cgroup_mounts, ops
 from pyruntime.plan.mount_attributes import (
     bind_attributes,
@@ -93,6 +93,30 @@ def target_flags(pointer: str, destination: str, fstype: str, source: str) -> in
     return 0
 
 
+def readonly(spec: Spec, facts: Facts) -> list[Step]:
+    """Those that had to stay writable until everything was in them."""
+    steps = []
+    for index, mount in enumerate(spec.get("mounts") or ()):
+        options = MountOptions(mount.get("options") or [])
+        destination = inside_path(mount["destination"])
+        if not _waits_for_content(mount, destination, options):
+            continue
+        if is_classic(facts):
+            flags = MS_REMOUNT | MS_BIND | classic_flags(options.bits)
+            op = ops.remount(destination, flags, "")
+        else:
+            op = ops.change_mount(destination, 0, [ops.Attributes(set=MOUNT_ATTR_RDONLY)])
+        steps.append(Step(INSIDE, op, f"mounts[{index}] {mount['destination']}"))
+    return steps
+
+
+def _waits_for_content(mount: Mount, destination: str, options: MountOptions) -> bool:
+    """A new file system that is read-only but has nodes, or mount points of later mounts, to be put in."""
+    fresh = not (options.bind or options.remount or mount.get("type") == "bind")
+    holds = mount.get("type") == "tmpfs" or destination == "/dev"
+    return bool(fresh and holds and options.bits.set & MOUNT_ATTR_RDONLY)
+
+
 def _filesystem(
     pointer: str,
     mount: Mount,
@@ -106,6 +130,8 @@ def _filesystem(
         raise SpecError(f"{pointer}/type", "missing, and the options do not say bind")
     source = mount.get("source") or ""
     flags = target_flags(pointer, destination, fstype, "")
+    if _waits_for_content(mount, destination, options):
+        options.bits.set &= ~MOUNT_ATTR_RDONLY
     if options.copy_up:
         flags |= ops.TARGET_COPY_UP
     if fstype == "tmpfs" and not any(option.startswith("mode=") for option in options.data):
@@ -115,9 +141,6 @@ def _filesystem(
     words = [word for word in options.words.values() if word]
     if options.bits.set & MOUNT_ATTR_RDONLY and fstype not in SHARED_SUPERBLOCK:
         words.append("ro")
-    # A copy has to be written before the superblock may be read-only.
-    if options.copy_up and "ro" in words:
-        words.remove("ro")
     first, *rest = options.propagations or [(0, False)]
     made = [
         ops.mount(
@@ -140,14 +163,8 @@ def _filesystem_classic(
     destination: str, fstype: str, source: str, options: MountOptions, flags: int
 ) -> list[Op]:
     ms_flags = classic_flags(options.bits) | options.flags
-    late_ro = ms_flags & MS_RDONLY if options.copy_up else 0
-    made = [
-        ops.mount_classic(
-            destination, fstype, source, ms_flags & ~late_ro, flags, ",".join(options.data)
-        )
-    ]
-    if late_ro:
-        made.append(ops.remount(destination, MS_REMOUNT | MS_BIND | ms_flags, ""))
+    data = ",".join(options.data)
+    made = [ops.mount_classic(destination, fstype, source, ms_flags, flags, data)]
     for propagation in options.propagations:
         made.append(ops.remount(destination, classic_propagation(*propagation), ""))
     if options.recursive_bits:

@@ -30,9 +30,10 @@ def console(process: Process, spec: Spec, request: Request) -> list[Step]:
     if slot is None:
         return []
     size = process.get("consoleSize") or {}
+    rows, columns = request.console_size or (0, 0)
     uid = (process.get("user") or {}).get("uid", 0)
     on_dev = has(spec, "mount") and not binds_dev(spec)
-    op = ops.console(slot, size.get("height", 0), size.get("width", 0), uid, on_dev=on_dev)
+    op = ops.console(slot, size.get("height", rows), size.get("width", columns), uid, on_dev=on_dev)
     return [Step(INSIDE, op, "process.terminal")]
 
 

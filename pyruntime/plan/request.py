@@ -38,6 +38,7 @@ class Request:
 
     __slots__ = (
         "bundle",
+        "console_size",
         "console_socket",
         "filter",
         "fifo",
@@ -62,6 +63,7 @@ class Request:
         filter: Filter | None = None,
         fifo: str = "",
         console_socket: str = "",
+        console_size: tuple[int, int] | None = None,
         pid_file: str = "",
         preserve_fds: int = 0,
         listen_fds: int = 0,
@@ -76,6 +78,8 @@ class Request:
         self.fifo = fifo
         """The start fifo; "" when the program starts at once (run, exec)."""
         self.console_socket = console_socket
+        self.console_size = console_size
+        """Rows and columns of the caller's own terminal, for a size that config.json leaves open."""
         self.pid_file = pid_file
         self.preserve_fds = preserve_fds
         self.listen_fds = listen_fds
