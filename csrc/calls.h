@@ -22,7 +22,8 @@
     X(setdomainname) X(setrlimit) X(prctl) X(capset) X(setgroups) X(setresgid) X(setresuid)        \
     X(seccomp) X(setsid) X(ioctl) X(keyctl) X(socket) X(connect) X(sendmsg) X(pipe2) X(execve)     \
     X(close_range) X(bpf) X(access) X(waitid) X(getdents64) X(faccessat) X(pidfd_open)             \
-    X(sched_setaffinity) X(memory) X(plan) X(hook) X(lookup) X(fchdir_outside)
+    X(sched_setaffinity) X(memory) X(plan) X(hook) X(lookup) X(personality)  \
+    X(sched_setattr) X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid)
 
 enum call {
 #define X(name) CALL_##name,

@@ -39,7 +39,7 @@ static int open_target(const char *path, int is_directory, int64_t flags)
         return fail(CALL_fstatfs, EPERM);
     /* The kernel's own word for this is EINVAL. */
     if (is_directory_fd(fd) != is_directory)
-        return fail(CALL_move_mount, is_directory ? ENOTDIR : EISDIR);
+        return fail(CALL_move_mount, ENOTDIR);
     return take_fd(&fd);
 }
 

@@ -10,7 +10,8 @@ CALLS = (
     *("setdomainname setrlimit prctl capset setgroups setresgid setresuid".split()),
     *("seccomp setsid ioctl keyctl socket connect sendmsg pipe2 execve".split()),
     *("close_range bpf access waitid getdents64 faccessat pidfd_open".split()),
-    *("sched_setaffinity memory plan hook lookup fchdir_outside".split()),
+    *("sched_setaffinity memory plan hook lookup personality".split()),
+    *("sched_setattr ioprio_set set_mempolicy fork waitpid".split()),
 )
 
 HOOK_STATUS = 4096

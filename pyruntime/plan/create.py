@@ -17,6 +17,7 @@ from pyruntime.plan import (
     ops,
     process,
     rootfs,
+    scheduling,
 )
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
 
@@ -121,6 +122,7 @@ def _become_program(
     plan: Plan, program: Process, spec: Spec, request: Request, facts: Facts
 ) -> None:
     plan += identity.inside_limits(program, spec)
+    plan += scheduling.all_of(program, spec)
     plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)

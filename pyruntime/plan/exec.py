@@ -9,7 +9,7 @@ import os
 
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
-from pyruntime.plan import identity, ops, process
+from pyruntime.plan import identity, ops, process, scheduling
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
 
 TYPE_CHECKING = False
@@ -60,6 +60,8 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan += process.close_fds(request)
     limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}
     plan += identity.inside_limits(program, limits_spec)
+    plan += scheduling.all_of(program, spec)
+    plan += scheduling.affinity(program, "final", INSIDE)
     plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
@@ -82,6 +84,7 @@ def _enter(program: Process, request: Request, target: Target, facts: Facts) -> 
         slot = request.slots.new(f"cgroup {number}")
         steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), "linux.cgroupsPath"))
     steps += process.connect_console(program, request)
+    steps += scheduling.affinity(program, "initial", ENTRY)
     steps += identity.oom_score(program)
     if target.join_early:
         steps += [Step(ENTRY, step.op, step.origin) for step in _join(request, target)]

@@ -337,6 +337,33 @@ def setrlimit(resource: int, soft: int, hard: int) -> Op:
     return Op("setrlimit", resource, soft, hard)
 
 
+def personality(domain: int) -> Op:
+    """personality(2)."""
+    return Op("personality", domain)
+
+
+def scheduler(
+    policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int
+) -> Op:
+    """sched_setattr(2)."""
+    return Op("scheduler", policy, flags, nice, priority, runtime, deadline, period)
+
+
+def io_priority(value: int) -> Op:
+    """ioprio_set(2) for oneself."""
+    return Op("io_priority", value)
+
+
+def memory_policy(mode: int, nodes: list[int]) -> Op:
+    """set_mempolicy(2); *mode* holds its flags."""
+    return Op("memory_policy", mode, *nodes)
+
+
+def cpu_affinity(cpus: list[int]) -> Op:
+    """sched_setaffinity(2) for oneself."""
+    return Op("cpu_affinity", *cpus)
+
+
 def umask(mask: int) -> Op:
     """umask(2)."""
     return Op("umask", mask)
