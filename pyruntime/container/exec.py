@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pyruntime.container.process import Init
     from pyruntime.container.record import Record
     from pyruntime.container.store import Container
-    from pyruntime.facts import Facts
     from pyruntime.spec.types import Process, Spec
 
 
@@ -74,7 +73,7 @@ def execute(
             listen_fds=listen_fds(),
             keyring=options.keyring,
         )
-        target = _target(record, init, pidfd, facts, sub_cgroup)
+        target = _target(record, init, pidfd, sub_cgroup)
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)
@@ -98,14 +97,10 @@ def execute(
     return launch
 
 
-def _target(record: Record, init: Init, pidfd: int, facts: Facts, sub_cgroup: str) -> Target:
-    return Target(
-        init.pid,
-        pidfd,
-        namespaces_of(init.pid),
-        _cgroup_files(record, facts, sub_cgroup),
-        join_early=record.cgroup_driver == "v2",
-    )
+def _target(record: Record, init: Init, pidfd: int, sub_cgroup: str) -> Target:
+    directories = {key: _below(path, sub_cgroup) for key, path in record.cgroup_paths.items()}
+    unified = directories.pop("", "")
+    return Target(init.pid, pidfd, namespaces_of(init.pid), list(directories.values()), unified)
 
 
 def namespaces_of(pid: int) -> list[str]:
@@ -120,17 +115,6 @@ def namespaces_of(pid: int) -> list[str]:
         if there.st_ino != here.st_ino or there.st_dev != here.st_dev:
             found.append(name)
     return found
-
-
-def _cgroup_files(record: Record, facts: Facts, sub_cgroup: str) -> list[str]:
-    files = []
-    unified = facts.cgroup.unified
-    for path in record.cgroup_paths.values():
-        directory = _below(path, sub_cgroup)
-        inside = unified is not None and path.startswith(unified.mountpoint + "/")
-        name = "cgroup.procs" if record.cgroup_driver == "v2" or inside else "tasks"
-        files.append(f"{directory}/{name}")
-    return files
 
 
 def _below(path: str, sub_cgroup: str) -> str:

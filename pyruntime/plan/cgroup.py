@@ -40,21 +40,32 @@ def open_all(request: Request, facts: Facts) -> list[Step]:
         return []
     steps = []
     for number, directory in enumerate(placement.join):
-        if _is_unified(placement.driver, facts):
+        unified = directory == placement.paths.get("")
+        if unified and can_clone_into(facts):
             slot = request.slots.new("cgroup")
             steps.append(Step(ENTRY, ops.open(slot, directory, PATH_FLAGS), ORIGIN))
-            if placement.device_program is not None:
-                op = ops.device_filter(slot, placement.device_program)
-                steps.append(Step(ENTRY, op, "linux.resources.devices"))
         else:
             slot = request.slots.new(f"cgroup {number}")
-            path = f"{directory}/{_members_file(placement.driver, directory, facts)}"
+            path = members_file(directory, unified=unified)
             steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), ORIGIN))
-    return steps
+    return steps + _device_filter(request)
 
 
-def join(request: Request, facts: Facts) -> list[Step]:
-    """Init names itself; on v2 it was cloned into its cgroup."""
+def _device_filter(request: Request) -> list[Step]:
+    placement = request.placement
+    if placement is None or placement.device_program is None:
+        return []
+    slot = request.slots.new("device filter")
+    origin = "linux.resources.devices"
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    return [
+        Step(ENTRY, ops.open(slot, placement.paths[""], flags), origin),
+        Step(ENTRY, ops.device_filter(slot, placement.device_program), origin),
+    ]
+
+
+def join(request: Request) -> list[Step]:
+    """Init names itself where it was not cloned into its cgroup."""
     placement = request.placement
     if placement is None or placement.driver == "none":
         return []
@@ -62,12 +73,11 @@ def join(request: Request, facts: Facts) -> list[Step]:
     return [Step(INSIDE, ops.join_cgroup(slot), ORIGIN) for slot in slots if slot is not None]
 
 
-def _is_unified(driver: str, facts: Facts) -> bool:
-    return driver == "v2" and {"clone3", "pidfd_setns"} <= facts.features
+def can_clone_into(facts: Facts) -> bool:
+    """CLONE_INTO_CGROUP, 5.7: the other way, a write to cgroup.procs, waits for a grace period of all processors."""
+    return {"clone3", "pidfd_setns"} <= facts.features
 
 
-def _members_file(driver: str, directory: str, facts: Facts) -> str:
-    """`tasks` of v1 takes a single task without the global lock; v2 and the unified part of hybrid lack it."""
-    unified = facts.cgroup.unified
-    inside = unified is not None and directory.startswith(unified.mountpoint + "/")
-    return "cgroup.procs" if driver == "v2" or inside else "tasks"
+def members_file(directory: str, *, unified: bool) -> str:
+    """`tasks` of v1 takes a single task without the global lock; cgroup2 has no such file."""
+    return f"{directory}/cgroup.procs" if unified else f"{directory}/tasks"

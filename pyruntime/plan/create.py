@@ -36,7 +36,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += cgroup.make(request)
     plan += _enter(spec, request, facts)
     plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
-    plan += cgroup.join(request, facts)  # before the cgroup namespace: it becomes the visible root
+    plan += cgroup.join(request)  # before the cgroup namespace: it becomes the visible root
     plan += namespaces.late(spec)
     plan += [Step(INSIDE, ops.setsid())]
     if request.keyring:

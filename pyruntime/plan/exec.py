@@ -9,8 +9,8 @@ import os
 
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
-from pyruntime.plan import identity, ops, process, scheduling
-from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
+from pyruntime.plan import cgroup, identity, ops, process, scheduling
+from pyruntime.plan.step import ENTRY, HOST, INSIDE, Op, Plan, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,34 +22,32 @@ if TYPE_CHECKING:
 class Target:
     """The container that is joined."""
 
-    __slots__ = ("cgroup_files", "join_early", "namespaces", "pid", "pidfd")
+    __slots__ = ("cgroups", "namespaces", "pid", "pidfd", "unified_cgroup")
 
     def __init__(
         self,
         pid: int,
         pidfd: int,
         namespaces: list[str],
-        cgroup_files: list[str],
-        *,
-        join_early: bool,
+        cgroups: list[str],
+        unified_cgroup: str,
     ) -> None:
         self.pid = pid
         self.pidfd = pidfd
         """Open in the runtime, inherited by the executor."""
         self.namespaces = namespaces
         """The types of which init has another one than the runtime."""
-        self.cgroup_files = cgroup_files
-        """`tasks` of each v1 cgroup, `cgroup.procs` of v2."""
-        self.join_early = join_early
-        """Before the user namespace: its root may not write there, though init may be there."""
+        self.cgroups = cgroups
+        """The directories of v1."""
+        self.unified_cgroup = unified_cgroup
+        """That of cgroup2, "" if there is none."""
 
 
 def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
     """The steps of a process that joins *target*."""
     plan = Plan()
     plan += _enter(program, request, target, facts)
-    if not target.join_early:
-        plan += _join(request, target)
+    plan += _join(request, target)
     plan += [Step(INSIDE, ops.setsid())]
     if request.keyring:
         plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
@@ -80,24 +78,45 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
 
 def _enter(program: Process, request: Request, target: Target, facts: Facts) -> list[Step]:
     steps = [Step(ENTRY, ops.open_proc())]
-    for number, path in enumerate(target.cgroup_files):
+    for number, directory in enumerate(target.cgroups):
         slot = request.slots.new(f"cgroup {number}")
-        steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), "linux.cgroupsPath"))
+        path = cgroup.members_file(directory, unified=False)
+        steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), cgroup.ORIGIN))
+    steps += _unified_cgroup(request, target, facts)
     steps += process.connect_console(program, request)
     steps += scheduling.affinity(program, "initial", ENTRY)
     steps += identity.oom_score(program)
-    if target.join_early:
-        steps += [Step(ENTRY, step.op, step.origin) for step in _join(request, target)]
     steps.append(Step(ENTRY, ops.set_dumpable(0)))
     steps += _namespaces(request, target, facts)
-    clone = ops.clone(0, ops.NO_SLOT) if "clone3" in facts.features else ops.clone_classic(0)
-    return [*steps, Step(ENTRY, clone)]
+    return [*steps, Step(ENTRY, _clone(request, facts))]
+
+
+def _unified_cgroup(request: Request, target: Target, facts: Facts) -> list[Step]:
+    """In a user namespace it has to be joined before that: its root may not put anybody into this cgroup."""
+    if not target.unified_cgroup:
+        return []
+    if cgroup.can_clone_into(facts) and "user" not in target.namespaces:
+        op = ops.open(request.slots.new("cgroup"), target.unified_cgroup, cgroup.PATH_FLAGS)
+        return [Step(ENTRY, op, cgroup.ORIGIN)]
+    slot = request.slots.new("unified cgroup")
+    path = cgroup.members_file(target.unified_cgroup, unified=True)
+    return [
+        Step(ENTRY, ops.open(slot, path, os.O_WRONLY), cgroup.ORIGIN),
+        Step(ENTRY, ops.join_cgroup(slot), cgroup.ORIGIN),
+    ]
+
+
+def _clone(request: Request, facts: Facts) -> Op:
+    if "clone3" not in facts.features:
+        return ops.clone_classic(0)
+    slot = request.slots.of("cgroup")
+    return ops.clone(0, ops.NO_SLOT if slot is None else slot)
 
 
 def _join(request: Request, target: Target) -> list[Step]:
-    slots = [request.slots.of(f"cgroup {number}") for number in range(len(target.cgroup_files))]
+    slots = [request.slots.of(f"cgroup {number}") for number in range(len(target.cgroups))]
     return [
-        Step(INSIDE, ops.join_cgroup(slot), "linux.cgroupsPath") for slot in slots if slot is not None
+        Step(INSIDE, ops.join_cgroup(slot), cgroup.ORIGIN) for slot in slots if slot is not None
     ]
 
 
