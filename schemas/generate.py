@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
 
+# The words of this source tree, whatever is installed; a test that loads this file keeps its own path.
+sys.path.insert(0, str(HERE.parent))
 from pyruntime.spec import wording  # noqa: E402
+
+sys.path.pop(0)
 
 SCHEMAS = ("config", "state", "features", "record")
 

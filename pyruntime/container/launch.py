@@ -98,6 +98,9 @@ class Launch:
             if record is None:
                 raise self._died()
             kind, step, value, call = record
+            if kind != CLONED and self.pid == 0:
+                # The child may be heard before its parent has said who it is.
+                self._await_pid()
             if kind == CLONED:
                 self._cloned(value)
             elif kind == BARRIER:
@@ -114,6 +117,12 @@ class Launch:
         error = report.failure(self.plan.steps[record[1]], record[2], record[3], self.rootfs)
         self.undo(error)
         raise error
+
+    def _await_pid(self) -> None:
+        """Hear CLONED; nothing comes when it was the executor itself that failed."""
+        record = self.executor.next()
+        if record is not None and record[0] == CLONED:
+            self._cloned(record[2])
 
     def _cloned(self, pid: int) -> None:
         self.pid = pid

@@ -50,7 +50,8 @@ def decision(given: list[Rule], device: Device, access: int) -> bool:
 
 def v1_decision(given: list[Rule], device: Device, access: int) -> bool:
     """As the kernel applies its list (security/device_cgroup.c): one default, and exceptions from it."""
-    default, exceptions = False, []
+    default = False
+    exceptions: list[str] = []
     for file, line, _ in lines(given):
         if line == "a":
             default, exceptions = file == "devices.allow", []
