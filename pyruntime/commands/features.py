@@ -28,7 +28,7 @@ HOOKS = (
 UNSAFE_ANNOTATIONS = ("org.criu.", "org.pyruntime.", "org.systemd.property.", "run.oci.")
 
 
-def run(call: Call) -> int:
+def run(call: Call) -> int:  # noqa: ARG001
     """Print the document."""
     document = {
         "ociVersionMin": "1.0.0",

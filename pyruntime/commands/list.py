@@ -59,8 +59,9 @@ def _owner(path: str) -> str:
 
     try:
         uid = os.stat(path).st_uid
-        return pwd.getpwuid(uid).pw_name
     except OSError:
         return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"#{uid}"

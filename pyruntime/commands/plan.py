@@ -13,6 +13,8 @@ from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyruntime.cli.parse import Call
     from pyruntime.facts import Facts
     from pyruntime.spec.types import Spec
@@ -47,7 +49,7 @@ def _request(call: Call, id: str, bundle: str, spec: Spec, facts: Facts) -> Requ
     from pyruntime.cgroups.placement import placement
     from pyruntime.seccomp.cache import load
 
-    profile = (spec.get("linux") or {}).get("seccomp")
+    profile: Any = (spec.get("linux") or {}).get("seccomp")
     filter = load(profile, architecture=facts.architecture, cache_dir="") if profile else None
     return Request(
         id,

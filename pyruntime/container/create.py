@@ -22,12 +22,16 @@ from pyruntime.spec.validate import validate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
+    from pyruntime.cgroups.placement import Placement
     from pyruntime.container.store import Container
     from pyruntime.facts import Facts
     from pyruntime.plan.step import Plan
     from pyruntime.seccomp.filter import Filter
     from pyruntime.spec.types import Spec
+
+FIFO = "start.fifo"
 
 
 class Options:
@@ -57,7 +61,7 @@ class Options:
         keyring: bool = True,
         systemd_cgroup: bool = False,
         waits: bool = True,
-        warn: Callable[[str], None] = lambda text: None,
+        warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.bundle = bundle
         self.console_socket = console_socket
@@ -90,17 +94,19 @@ def create(root: str, id: str, options: Options) -> Launch:
         container.remove()
         container.close()
         raise
-    launch.on_failure(container.remove)
+    _run(launch)
+    return launch
+
+
+def _run(launch: Launch) -> None:
+    launch.on_failure(launch.container.remove)
     try:
         launch.run()
-    except HookError as error:
-        after_failed_hook(launch, error)
-        container.close()
+    except BaseException as error:
+        if isinstance(error, HookError):
+            after_failed_hook(launch, error)
+        launch.container.close()
         raise
-    except BaseException:
-        container.close()
-        raise
-    return launch
 
 
 def abandon(executor: Executor) -> None:
@@ -155,7 +161,7 @@ def check_terminal(spec: Spec, options: Options) -> None:
 
 def filter_of(spec: Spec, root: str, facts: Facts) -> Filter | None:
     """The compiled seccomp profile."""
-    profile = (spec.get("linux") or {}).get("seccomp")
+    profile: Any = (spec.get("linux") or {}).get("seccomp")
     if not profile:
         return None
     from pyruntime.seccomp.cache import load as load_filter
@@ -174,36 +180,21 @@ def _prepare(
     executor: Executor,
     options: Options,
 ) -> Launch:
+    """Decide everything, and write down what is about to be made."""
     if options.systemd_cgroup:
         raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
-    rootfs = rootfs_of(spec, options.bundle)
     facts = host.collect(executor.features())
     placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
-    for warning in placed.warnings:
-        options.warn(warning)
-    request = Request(
-        container.id,
-        options.bundle,
-        rootfs,
-        placement=placed,
-        filter=filter_of(spec, root, facts),
-        fifo=f"{container.path}/start.fifo" if options.waits else "",
-        console_socket=options.console_socket,
-        console_size=options.console_size,
-        pid_file=options.pid_file,
-        preserve_fds=options.preserve_fds,
-        listen_fds=listen_fds(),
-        pivot=options.pivot,
-        keyring=options.keyring,
-    )
+    filter = filter_of(spec, root, facts)
+    request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
     plan = plan_create(spec, request, facts)
-    for warning in plan.warnings:
+    for warning in (*placed.warnings, *plan.warnings):
         options.warn(warning)
     container.write("config.json", content)
-    container.write_record(_record(spec, request, placed.driver, placed.paths))
+    container.write_record(_record(spec, request, placed))
     if options.waits:
-        container.make_fifo("start.fifo")
+        container.make_fifo(FIFO)
         container.write("steps", start_steps(plan))
     return Launch(
         plan,
@@ -211,9 +202,33 @@ def _prepare(
         spec,
         container=container,
         bundle=options.bundle,
-        rootfs=rootfs,
+        rootfs=request.rootfs,
         cgroup=cgroup_of(placed.driver, placed.paths),
         placement=placed,
+    )
+
+
+def _request(
+    container: Container,
+    rootfs: str,
+    placed: Placement,
+    filter: Filter | None,
+    options: Options,
+) -> Request:
+    return Request(
+        container.id,
+        options.bundle,
+        rootfs,
+        placement=placed,
+        filter=filter,
+        fifo=f"{container.path}/{FIFO}" if options.waits else "",
+        console_socket=options.console_socket,
+        console_size=options.console_size,
+        pid_file=options.pid_file,
+        preserve_fds=options.preserve_fds,
+        listen_fds=listen_fds(),
+        pivot=options.pivot,
+        keyring=options.keyring,
     )
 
 
@@ -225,7 +240,7 @@ def listen_fds() -> int:
     return int(count)
 
 
-def _record(spec: Spec, request: Request, driver: str, paths: dict[str, str]) -> Record:
+def _record(spec: Spec, request: Request, placed: Placement) -> Record:
     namespaces = (spec.get("linux") or {}).get("namespaces") or []
     return Record(
         id=request.id,
@@ -235,9 +250,9 @@ def _record(spec: Spec, request: Request, driver: str, paths: dict[str, str]) ->
         created=timestamp(),
         annotations=spec.get("annotations") or {},
         namespaces=[n["type"] for n in namespaces],
-        cgroup_driver=driver,
-        cgroup_paths=paths,
-        made_cgroups=missing_directories(paths),
+        cgroup_driver=placed.driver,
+        cgroup_paths=placed.paths,
+        made_cgroups=missing_directories(placed.paths),
         preserve_fds=request.preserve_fds,
     )
 

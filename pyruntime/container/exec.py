@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pyruntime.container.process import Init
     from pyruntime.container.record import Record
     from pyruntime.container.store import Container
+    from pyruntime.plan.step import Plan
+    from pyruntime.seccomp.filter import Filter
     from pyruntime.spec.types import Process, Spec
 
 
@@ -61,18 +63,7 @@ def execute(
     executor = Executor(inherit=(pidfd,))
     try:
         facts = host.collect(executor.features())
-        request = Request(
-            container.id,
-            record.bundle,
-            record.rootfs,
-            filter=filter_of(spec, root, facts),
-            console_socket=options.console_socket,
-            console_size=options.console_size,
-            pid_file=options.pid_file,
-            preserve_fds=options.preserve_fds,
-            listen_fds=listen_fds(),
-            keyring=options.keyring,
-        )
+        request = _request(record, filter_of(spec, root, facts), options)
         target = _target(record, init, pidfd, sub_cgroup)
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
@@ -82,6 +73,27 @@ def execute(
         os.close(pidfd)
     for warning in plan.warnings:
         options.warn(warning)
+    return _launch(plan, executor, spec, container, record)
+
+
+def _request(record: Record, filter: Filter | None, options: Options) -> Request:
+    return Request(
+        record.id,
+        record.bundle,
+        record.rootfs,
+        filter=filter,
+        console_socket=options.console_socket,
+        console_size=options.console_size,
+        pid_file=options.pid_file,
+        preserve_fds=options.preserve_fds,
+        listen_fds=listen_fds(),
+        keyring=options.keyring,
+    )
+
+
+def _launch(
+    plan: Plan, executor: Executor, spec: Spec, container: Container, record: Record
+) -> Launch:
     launch = Launch(
         plan,
         executor,

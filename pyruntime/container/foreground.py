@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import _signal
 import errno
 import os
 import select
-
-import _signal
 
 from pyruntime.linux.signals import SIGCHLD, SIGURG, SIGWINCH
 

@@ -13,7 +13,7 @@ from pyruntime.container.executor import ALL_SIGNALS
 from pyruntime.container.process import wait_readable
 from pyruntime.container.report import wait_status
 from pyruntime.errors import HookError
-from pyruntime.plan.hooks import environment, state_parts
+from pyruntime.plan.hooks import environment, of_kind, state_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SHOWN = 512
 
 def run_all(spec: Spec, kind: str, state: bytes, directory: str) -> None:
     """Every hook of *kind* in its order; HookError at the first that fails."""
-    for index, hook in enumerate((spec.get("hooks") or {}).get(kind) or ()):  # type: ignore[call-overload]
+    for index, hook in enumerate(of_kind(spec, kind)):
         run(hook, f"{kind} hook #{index}", state, directory)
 
 

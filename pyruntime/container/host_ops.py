@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyruntime.container.launch import Launch
 
 
-def make_cgroups(launch: Launch, *directories: str) -> None:
+def make_cgroups(launch: Launch, *_directories: str) -> None:
     """The directories, and whatever of their parents is missing."""
     cgroup = launch.cgroup
     made: list[str] = []
@@ -35,7 +35,7 @@ def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:
     cgroup.unmake([path for path in made if path not in own.values()])
 
 
-def write_cgroup(launch: Launch, directory: str, file: str, value: str, index: int) -> None:
+def write_cgroup(launch: Launch, _directory: str, _file: str, _value: str, index: int) -> None:
     """One value; one that is refused waits for `settle_cgroups`."""
     assert launch.placement is not None
     write = launch.placement.writes[index]
@@ -49,14 +49,16 @@ def settle_cgroups(launch: Launch) -> None:
     launch.cgroup.apply(launch.refused)
 
 
-def give_cgroup(launch: Launch, directory: str, uid: int) -> None:
+def give_cgroup(launch: Launch, _directory: str, uid: int) -> None:
     """Specification, "Cgroup ownership"."""
     launch.cgroup.give_to(uid)
 
 
 def write_id_map(launch: Launch, kind: str, maps: str) -> None:
     """In one write(2), as the kernel wants it."""
-    _write_proc(f"/proc/{launch.pid}/{kind}", maps, "more than one line needs CAP_SETUID, CAP_SETGID")
+    _write_proc(
+        f"/proc/{launch.pid}/{kind}", maps, "more than one line needs CAP_SETUID, CAP_SETGID"
+    )
 
 
 def deny_setgroups(launch: Launch) -> None:
@@ -78,22 +80,23 @@ def _write_proc(path: str, value: str, hint: str) -> None:
 
 def prlimit(launch: Launch, resource: int, soft: int, hard: int) -> None:
     """prlimit(2)."""
-    from resource import RLIM_INFINITY
     from resource import prlimit as call
 
-    limits = tuple(RLIM_INFINITY if value >= 2**63 else value for value in (soft, hard))
+    limits = (_limit(soft), _limit(hard))
     try:
         call(launch.pid, resource, limits)
     except ValueError as error:
         raise Error(f"prlimit: {error}") from None
 
 
+def _limit(value: int) -> int:
+    return -1 if value >= 2**63 else value  # resource.RLIM_INFINITY
+
+
 def run_hook(launch: Launch, kind: str, index: int) -> None:
     """prestart and createRuntime: the container's environment is there, its root is not entered."""
     hook = launch.spec["hooks"][kind][index]  # type: ignore[literal-required]
-    state = hooks.state_of(
-        launch.spec, launch.container.id, launch.bundle, "creating", launch.pid
-    )
+    state = hooks.state_of(launch.spec, launch.container.id, launch.bundle, "creating", launch.pid)
     hooks.run(hook, f"{kind} hook #{index}", state, launch.bundle)
 
 

@@ -179,14 +179,16 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
             cgroup.thaw()
     remove_cgroups(cgroup, record.made_cgroups)
     if init is not None and not init.wait(KILL_TIMEOUT_S):
-        raise Error(f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL")
+        raise Error(
+            f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL"
+        )
     container.remove()
     return [] if spec is None else run_poststop(spec, container.id, record.bundle)
 
 
 def run_poststop(spec: Spec, id: str, bundle: str) -> list[str]:
     """Every poststop hook, whatever the others did; their failures as text."""
-    failures = []
+    failures: list[str] = []
     hooks_of_kind = (spec.get("hooks") or {}).get("poststop") or ()
     if not hooks_of_kind:
         return failures

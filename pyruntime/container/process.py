@@ -6,9 +6,8 @@ process that the descriptor holds. pidfd_open(2), 5.3; proc(5), /proc/PID/stat.
 
 from __future__ import annotations
 
-import os
-
 import _signal
+import os
 
 from pyruntime.errors import KernelError
 
@@ -57,7 +56,9 @@ class Init:
         except ProcessLookupError:
             return False
         except OSError as error:
-            raise KernelError(f"pidfd_send_signal({self.pid}, {number})", error.errno or 0) from None
+            raise KernelError(
+                f"pidfd_send_signal({self.pid}, {number})", error.errno or 0
+            ) from None
         finally:
             os.close(fd)
         return True

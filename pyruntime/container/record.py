@@ -1,11 +1,11 @@
 """What is kept of a container (schemas/record.json), beside its config.json and its init.
 
-    ROOT/ID/               one directory a container, locked with flock(2)
-        config.json        as it was at create: later edits of the bundle have no effect
-        record.json        the intent, written before anything else is made: what there is to undo
-        init               "PID START BOOT": written when the container is created
-        start.fifo         until it is started
-        steps              what start can fail in: a line a step, so that `start` can name it
+ROOT/ID/               one directory a container, locked with flock(2)
+    config.json        as it was at create: later edits of the bundle have no effect
+    record.json        the intent, written before anything else is made: what there is to undo
+    init               "PID START BOOT": written when the container is created
+    start.fifo         until it is started
+    steps              what start can fail in: a line a step, so that `start` can name it
 """
 
 from __future__ import annotations
@@ -81,7 +81,11 @@ class Record:
             "owner": self.owner,
             "annotations": self.annotations,
             "systemdCgroup": self.systemd_cgroup,
-            "cgroup": {"driver": self.cgroup_driver, "paths": self.cgroup_paths, "made": self.made_cgroups},
+            "cgroup": {
+                "driver": self.cgroup_driver,
+                "paths": self.cgroup_paths,
+                "made": self.made_cgroups,
+            },
             "namespaces": self.namespaces,
             "preserveFds": self.preserve_fds,
         }

@@ -18,14 +18,23 @@ if TYPE_CHECKING:
 
 #    (op, errno): hint
 HINTS = {
-    ("exec", errno.ENOENT): "the file is there, but not what runs it: look at the first line of a script "
+    (
+        "exec",
+        errno.ENOENT,
+    ): "the file is there, but not what runs it: look at the first line of a script "
     "(its interpreter; a carriage return at its end), or at the program's dynamic linker",
-    ("exec", errno.ENOEXEC): "no program of this machine's architecture, nor a script that begins with #!",
+    (
+        "exec",
+        errno.ENOEXEC,
+    ): "no program of this machine's architecture, nor a script that begins with #!",
     ("exec", errno.EACCES): "no execute permission, or the file system is mounted noexec",
     ("bind", errno.ENOENT): "the source of a bind mount must exist",
     ("bind_classic", errno.ENOENT): "the source of a bind mount must exist",
     ("open_tree", errno.ENOENT): "the source of a bind mount must exist",
-    ("mount", errno.ELOOP): "the destination is reached through a symbolic link in the root file system",
+    (
+        "mount",
+        errno.ELOOP,
+    ): "the destination is reached through a symbolic link in the root file system",
     ("mount", errno.ENODEV): "this kernel has no such file system",
     ("mount", errno.EPERM): "inside procfs, or not root of the namespace that would own the mount",
     ("bind_rootfs", errno.ENOENT): "root.path is looked up relative to the bundle",
@@ -53,7 +62,8 @@ def failure(step: Step, error: int, call: int, rootfs: str) -> Error:
     elif step.op.name == "exec":
         found = _exec(step, error, rootfs)
     elif step.op.name.startswith("chdir"):
-        text = f'chdir to cwd ("{step.op.args[0]}") set in config.json failed: {os.strerror(error)}'
+        cwd = str(step.op.args[0])
+        text = f'chdir to cwd ("{cwd}") set in config.json failed: {os.strerror(error)}'
         found = KernelError(text, 0, hint=_chdir_hint(error))
     else:
         found = _plain(step, error, call)
@@ -94,7 +104,9 @@ def _exec(step: Step, error: int, rootfs: str) -> Error:
 def _first_line(rootfs: str, program: str) -> bytes:
     """For a hint only: the first line of the file, if it plainly lies in the rootfs."""
     try:
-        fd = os.open(f"{rootfs}/{program}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = os.open(
+            f"{rootfs}/{program}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        )
     except OSError:
         return b""
     try:
@@ -114,11 +126,11 @@ def _chdir_hint(error: int) -> str:
 
 
 def _hook(step: Step, error: int, call: int) -> Error:
-    path = str(step.op.args[0])
+    path, timeout_s = str(step.op.args[0]), str(step.op.args[1])
     if CALLS[call] == "hook" and error >= HOOK_STATUS:
         return HookError(f"{path}: {wait_status(error - HOOK_STATUS)}")
     if error == errno.ETIME:
-        return HookError(f"{path}: hook ran past specified timeout of {step.op.args[1]}.0s")
+        return HookError(f"{path}: hook ran past specified timeout of {timeout_s}.0s")
     return HookError(f"{path}: {CALLS[call]}: {os.strerror(error)}")
 
 

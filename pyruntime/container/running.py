@@ -55,7 +55,9 @@ def _poststart(launch: Launch) -> None:
     from pyruntime.container import hooks
     from pyruntime.errors import HookError
 
-    given = hooks.state_of(launch.spec, launch.container.id, launch.bundle, status.RUNNING, launch.pid)
+    given = hooks.state_of(
+        launch.spec, launch.container.id, launch.bundle, status.RUNNING, launch.pid
+    )
     try:
         hooks.run_all(launch.spec, "poststart", given, launch.bundle)
     except HookError as error:

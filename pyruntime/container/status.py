@@ -37,7 +37,10 @@ TEXTS = {
     ("resume", CREATED): "container not paused",
     ("resume", STOPPED): "container not paused: it is stopped",
     ("exec", STOPPED): "cannot exec in a stopped container",
-    ("exec", PAUSED): "cannot exec in a paused container (--ignore-paused waits for it to be resumed)",
+    (
+        "exec",
+        PAUSED,
+    ): "cannot exec in a paused container (--ignore-paused waits for it to be resumed)",
     ("start", RUNNING): "cannot start an already running container",
     ("start", PAUSED): "cannot start an already running container: it is paused",
     ("start", STOPPED): "cannot start a container that has stopped",

@@ -7,6 +7,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import _socket
 
     from pyruntime.container.create import Options
@@ -21,7 +23,7 @@ class Terminal:
         import _socket
 
         self.path = f"{_private_directory()}/console"
-        self._saved: list[object] | None = None
+        self._saved: list[Any] | None = None
         self.fd = -1
         kind = _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC
         self._listener: _socket.socket = _socket.socket(_socket.AF_UNIX, kind)
@@ -38,10 +40,12 @@ class Terminal:
         """Take the descriptor that was sent; our own terminal becomes a mere wire."""
         import _socket
 
-        fd, _ = self._listener._accept()
+        fd, _ = self._listener._accept()  # type: ignore[attr-defined]
         connection = _socket.socket(fileno=fd)
         try:
-            _, ancillary, _, _ = connection.recvmsg(64, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+            _, ancillary, _, _ = connection.recvmsg(
+                64, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC
+            )
         finally:
             connection.close()
         for level, kind, data in ancillary:

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 CALLS = (
-    *("none open openat openat2 read write fstat fstatfs mkdirat".split()),
-    *("mknodat symlinkat unlinkat readlinkat fchownat fchmodat mount umount2".split()),
-    *("pivot_root open_tree move_mount mount_setattr fsopen fsconfig fsmount".split()),
-    *("clone3 clone unshare setns chdir fchdir chroot getcwd sethostname".split()),
-    *("setdomainname setrlimit prctl capset setgroups setresgid setresuid".split()),
-    *("seccomp setsid ioctl keyctl socket connect sendmsg pipe2 execve".split()),
-    *("close_range bpf access waitid getdents64 faccessat pidfd_open".split()),
-    *("sched_setaffinity memory plan hook lookup personality".split()),
-    *("sched_setattr ioprio_set set_mempolicy fork waitpid".split()),
+    *(["none", "open", "openat", "openat2", "read", "write", "fstat", "fstatfs", "mkdirat"]),
+    *(
+        [
+            "mknodat",
+            "symlinkat",
+            "unlinkat",
+            "readlinkat",
+            "fchownat",
+            "fchmodat",
+            "mount",
+            "umount2",
+        ]
+    ),
+    *(["pivot_root", "open_tree", "move_mount", "mount_setattr", "fsopen", "fsconfig", "fsmount"]),
+    *(
+        [
+            "clone3",
+            "clone",
+            "unshare",
+            "setns",
+            "chdir",
+            "fchdir",
+            "chroot",
+            "getcwd",
+            "sethostname",
+        ]
+    ),
+    *(["setdomainname", "setrlimit", "prctl", "capset", "setgroups", "setresgid", "setresuid"]),
+    *(["seccomp", "setsid", "ioctl", "keyctl", "socket", "connect", "sendmsg", "pipe2", "execve"]),
+    *(["close_range", "bpf", "access", "waitid", "getdents64", "faccessat", "pidfd_open"]),
+    *(["sched_setaffinity", "memory", "plan", "hook", "lookup", "personality"]),
+    *(["sched_setattr", "ioprio_set", "set_mempolicy", "fork", "waitpid"]),
 )
 
 HOOK_STATUS = 4096

@@ -17,7 +17,7 @@ from pyruntime.linux.flags import (
     MS_RDONLY,
     MS_REMOUNT,
 )
-from pyruntime.plan import ops
+from pyruntime.plan import mount_ops
 from pyruntime.plan.mount_attributes import bind_attributes, fresh_attributes, is_classic
 from pyruntime.plan.mount_options import classic_flags
 
@@ -59,17 +59,17 @@ def _unified(
         return _bind(destination, request.placement.paths[""], options, facts)
     if is_classic(facts):
         flags = classic_flags(options.bits)
-        return ops.mount_classic(destination, "cgroup2", "cgroup", flags, 0, "")
+        return mount_ops.mount_classic(destination, "cgroup2", "cgroup", flags, 0, "")
     attributes = fresh_attributes(options)
-    return ops.mount(destination, "cgroup2", "cgroup", attributes, 0, 0, *options.data)
+    return mount_ops.mount(destination, "cgroup2", "cgroup", attributes, 0, 0, *options.data)
 
 
 def _bind(destination: str, source: str, options: MountOptions, facts: Facts) -> Op:
     if is_classic(facts):
         changes = [f"{classic_flags(options.bits)}:0"]
-        return ops.bind_classic(destination, source, 0, changes, recursive=True)
+        return mount_ops.bind_classic(destination, source, 0, changes, recursive=True)
     attributes = bind_attributes(options)
-    return ops.bind(destination, source, 0, attributes, recursive=True)
+    return mount_ops.bind(destination, source, 0, attributes, recursive=True)
 
 
 def _v1(
@@ -84,16 +84,18 @@ def _v1(
         if private and not is_classic(facts):
             attributes = fresh_attributes(options)
             words = ("none", key) if key.startswith("name=") else hierarchy.controllers
-            made.append(ops.mount(target, "cgroup", "cgroup", attributes, 0, 0, *words))
+            made.append(mount_ops.mount(target, "cgroup", "cgroup", attributes, 0, 0, *words))
         elif private:
             made.append(
-                ops.mount_classic(target, "cgroup", "cgroup", classic_flags(options.bits), 0, key)
+                mount_ops.mount_classic(
+                    target, "cgroup", "cgroup", classic_flags(options.bits), 0, key
+                )
             )
         elif key in request.placement.paths:
             made.append(_bind(target, request.placement.paths[key], options, facts))
         if len(hierarchy.controllers) > 1:
             made += [
-                ops.symlink(name, f"{destination}/{controller}")
+                mount_ops.symlink(name, f"{destination}/{controller}")
                 for controller in hierarchy.controllers
                 if controller != name
             ]
@@ -104,11 +106,11 @@ def _v1(
 
 def _tmpfs(destination: str, facts: Facts) -> Op:
     if is_classic(facts):
-        return ops.mount_classic(destination, "tmpfs", "tmpfs", SAFE, 0, "mode=755")
-    return ops.mount(destination, "tmpfs", "tmpfs", SAFE, 0, 0, "mode=755")
+        return mount_ops.mount_classic(destination, "tmpfs", "tmpfs", SAFE, 0, "mode=755")
+    return mount_ops.mount(destination, "tmpfs", "tmpfs", SAFE, 0, 0, "mode=755")
 
 
 def _readonly(destination: str, facts: Facts) -> Op:
     if is_classic(facts):
-        return ops.remount(destination, MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE, "")
-    return ops.change_mount(destination, 0, [ops.Attributes(set=MOUNT_ATTR_RDONLY)])
+        return mount_ops.remount(destination, MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE, "")
+    return mount_ops.change_mount(destination, 0, [mount_ops.Attributes(set=MOUNT_ATTR_RDONLY)])

@@ -12,6 +12,7 @@ from pyruntime.plan import (
     devices,
     hooks,
     identity,
+    mount_ops,
     mounts,
     namespaces,
     ops,
@@ -19,6 +20,7 @@ from pyruntime.plan import (
     rootfs,
     scheduling,
 )
+from pyruntime.plan.mount_attributes import is_classic
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
 
 TYPE_CHECKING = False
@@ -52,12 +54,14 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += devices.all_of(spec, facts)
     plan += _sysctl(spec)  # before the runtime's /proc is out of reach
     plan += hooks.on_host(spec, "prestart")
-    plan += hooks.on_host(spec, "createRuntime")  # the container's mounts are there, not yet its root
+    plan += hooks.on_host(
+        spec, "createRuntime"
+    )  # the container's mounts are there, not yet its root
     plan += hooks.inside(spec, request, "createContainer", "creating")
     plan += rootfs.hide(spec, facts)
     plan += rootfs.enter(spec, request)
     if program is not None:
-        plan += [Step(INSIDE, ops.make_directory(program["cwd"]), "process.cwd")]
+        plan += [Step(INSIDE, mount_ops.make_directory(program["cwd"]), "process.cwd")]
         plan += process.console(program, spec, request)
     plan += mounts.readonly(spec, facts)
     plan += rootfs.readonly(spec, facts)
@@ -85,17 +89,19 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
 
 
 def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:
-    if not namespaces.has(spec, "user") or mounts.is_classic(facts):
+    if not namespaces.has(spec, "user") or is_classic(facts):
         return []
     steps = []
     for index, mount in enumerate(spec.get("mounts") or ()):
         options = mount.get("options") or []
-        if mount.get("source") and ("bind" in options or "rbind" in options or mount.get("type") == "bind"):
+        if mount.get("source") and (
+            "bind" in options or "rbind" in options or mount.get("type") == "bind"
+        ):
             if "remount" in options:
                 continue
             slot = request.slots.new(f"mounts[{index}]")
             source = os.path.normpath(os.path.join(request.bundle, mount["source"]))
-            op = ops.open_tree(slot, source, recursive="rbind" in options)
+            op = mount_ops.open_tree(slot, source, recursive="rbind" in options)
             steps.append(Step(INSIDE, op, f"mounts[{index}] {mount['destination']}"))
     return steps
 
@@ -103,8 +109,11 @@ def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:
 def _sysctl(spec: Spec) -> list[Step]:
     return [
         # Both spellings are in use: net.ipv4.ip_forward, and net/ipv4/conf/eth0.100/forwarding. sysctl(8).
-        Step(INSIDE, ops.sysctl("sys/" + (key if "/" in key else key.replace(".", "/")), value),
-             f"linux.sysctl {key}")
+        Step(
+            INSIDE,
+            ops.sysctl("sys/" + (key if "/" in key else key.replace(".", "/")), value),
+            f"linux.sysctl {key}",
+        )
         for key, value in (spec.get("linux", {}).get("sysctl") or {}).items()
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 
 from pyruntime.linux.flags import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MS_NOEXEC, MS_NOSUID
-from pyruntime.plan import ops
+from pyruntime.plan import mount_ops
 from pyruntime.plan.mount_attributes import inside_path, is_classic
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.step import INSIDE, Step
@@ -47,15 +47,23 @@ def all_of(spec: Spec, facts: Facts) -> list[Step]:
     taken = {inside_path(device["path"]) for device in configured}
     for path, major, minor in DEFAULT:
         if path not in taken:
-            op = _bound(path, facts) if bound else ops.mknod(path, stat.S_IFCHR | 0o666, major, minor, 0, 0)
+            op = (
+                _bound(path, facts)
+                if bound
+                else mount_ops.mknod(path, stat.S_IFCHR | 0o666, major, minor, 0, 0)
+            )
             steps.append(Step(INSIDE, op, "default devices"))
     for index, device in enumerate(configured):
         path = inside_path(device["path"])
         op = _bound(path, facts) if bound and device["type"] != "p" else _node(path, device)
         steps.append(Step(INSIDE, op, f"linux.devices[{index}] {device['path']}"))
-    steps += [Step(INSIDE, ops.symlink(text, path), "dev symbolic links") for text, path in LINKS]
+    steps += [
+        Step(INSIDE, mount_ops.symlink(text, path), "dev symbolic links") for text, path in LINKS
+    ]
     # The terminals are those of the container's own devpts: what is there from an image is of no use.
-    steps.append(Step(INSIDE, ops.symlink("pts/ptmx", "/dev/ptmx", replace=True), "default devices"))
+    steps.append(
+        Step(INSIDE, mount_ops.symlink("pts/ptmx", "/dev/ptmx", replace=True), "default devices")
+    )
     return steps
 
 
@@ -72,7 +80,7 @@ def binds_dev(spec: Spec) -> bool:
 def _node(path: str, device: Device) -> Op:
     mode = device.get("fileMode")
     mode = 0o666 if mode is None else mode & 0o7777
-    return ops.mknod(
+    return mount_ops.mknod(
         path,
         KINDS[device["type"]] | mode,
         device.get("major", 0),
@@ -84,6 +92,8 @@ def _node(path: str, device: Device) -> Op:
 
 def _bound(path: str, facts: Facts) -> Op:
     if is_classic(facts):
-        return ops.bind_classic(path, path, 0, [f"{MS_NOSUID | MS_NOEXEC}:0"], recursive=False)
-    attributes = ops.Attributes(set=MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
-    return ops.bind(path, path, 0, [attributes], recursive=False)
+        return mount_ops.bind_classic(
+            path, path, 0, [f"{MS_NOSUID | MS_NOEXEC}:0"], recursive=False
+        )
+    attributes = mount_ops.Attributes(set=MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+    return mount_ops.bind(path, path, 0, [attributes], recursive=False)

@@ -9,7 +9,7 @@ import os
 
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
-from pyruntime.plan import cgroup, identity, ops, process, scheduling
+from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Op, Plan, Step
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
         plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
     if "user" in target.namespaces:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
-    plan += [Step(INSIDE, ops.enter_root(), "root.path")]
+    plan += [Step(INSIDE, mount_ops.enter_root(), "root.path")]
     plan += process.console(program, {}, request)
     plan += process.close_fds(request)
     limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}

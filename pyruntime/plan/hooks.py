@@ -1,11 +1,11 @@
 """Hooks, and the state that they are given. config.md, "POSIX-platform Hooks"; runtime.md, "State".
 
-    kind                       side     status     pid
-    prestart, createRuntime    host     creating   the runtime's view
-    createContainer            inside   creating   the container's view
-    startContainer             inside   created    the container's view
-    poststart                  host     running    the runtime's view      (container.lifecycle)
-    poststop                   host     stopped    -                       (container.lifecycle)
+kind                       side     status     pid
+prestart, createRuntime    host     creating   the runtime's view
+createContainer            inside   creating   the container's view
+startContainer             inside   created    the container's view
+poststart                  host     running    the runtime's view      (container.lifecycle)
+poststop                   host     stopped    -                       (container.lifecycle)
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyruntime.plan.request import Request
-    from pyruntime.spec.types import Spec
+    from pyruntime.spec.types import Hook, Spec
 
 DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 """For a hook without env: never the runtime's own environment."""
@@ -32,11 +34,17 @@ def state_parts(spec: Spec, id: str, bundle: str, status: str) -> tuple[str, str
     return encode(document).decode("utf-8", "surrogateescape")[:-1] + ',"pid":', "}"
 
 
+def of_kind(spec: Spec, kind: str) -> list[Hook]:
+    """The hooks of *kind*, in their order."""
+    hooks: Any = spec.get("hooks") or {}
+    return hooks.get(kind) or []
+
+
 def on_host(spec: Spec, kind: str) -> list[Step]:
     """The hooks of *kind*, run by the runtime."""
     return [
         Step(HOST, ops.run_hook(kind, index), f"hooks.{kind}[{index}]")
-        for index, _ in enumerate((spec.get("hooks") or {}).get(kind) or ())  # type: ignore[call-overload]
+        for index, _ in enumerate(of_kind(spec, kind))
     ]
 
 
@@ -55,7 +63,7 @@ def inside(spec: Spec, request: Request, kind: str, status: str) -> list[Step]:
             ),
             f"hooks.{kind}[{index}]",
         )
-        for index, hook in enumerate((spec.get("hooks") or {}).get(kind) or ())  # type: ignore[call-overload]
+        for index, hook in enumerate(of_kind(spec, kind))
     ]
 
 

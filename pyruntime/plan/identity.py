@@ -11,6 +11,8 @@ from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyruntime.facts import Facts
     from pyruntime.plan.request import Filter
     from pyruntime.spec.types import Process, Spec
@@ -31,9 +33,7 @@ def inside_limits(process: Process, spec: Spec) -> list[Step]:
     """Limits that init sets for itself: outside of user namespaces it is as privileged as the runtime."""
     if has(spec, "user"):
         return []
-    return [
-        Step(INSIDE, ops.setrlimit(*limit), origin) for limit, origin in _limits(process)
-    ]
+    return [Step(INSIDE, ops.setrlimit(*limit), origin) for limit, origin in _limits(process)]
 
 
 def outside_limits(process: Process, spec: Spec) -> list[Step]:
@@ -45,7 +45,10 @@ def outside_limits(process: Process, spec: Spec) -> list[Step]:
 
 def _limits(process: Process) -> list[tuple[tuple[int, int, int], str]]:
     return [
-        ((RLIMITS[limit["type"]], limit["soft"], limit["hard"]), f"process.rlimits[{i}] {limit['type']}")
+        (
+            (RLIMITS[limit["type"]], limit["soft"], limit["hard"]),
+            f"process.rlimits[{i}] {limit['type']}",
+        )
         for i, limit in enumerate(process.get("rlimits") or ())
     ]
 
@@ -92,7 +95,8 @@ def _groups(groups: list[int], spec: Spec, facts: Facts) -> list[Step]:
     if denies_setgroups(spec, facts):
         if groups:
             raise SpecError(
-                "/process/user/additionalGids", "an unprivileged user with a single gid cannot have any"
+                "/process/user/additionalGids",
+                "an unprivileged user with a single gid cannot have any",
             )
         return []
     return [Step(INSIDE, ops.setgroups(groups), "process.user.additionalGids")]
@@ -102,15 +106,18 @@ def _capability_sets(
     process: Process, spec: Spec, facts: Facts
 ) -> tuple[dict[str, int], list[str]]:
     """The five sets as bits. What cannot be granted is a warning by the specification."""
-    wanted = process.get("capabilities") or {}
+    wanted: Any = process.get("capabilities") or {}
     sets, warnings = {}, []
     grantable = -1 if is_new(spec, "user") else facts.capabilities
     for name in SETS:
-        names = wanted.get(name) or []  # type: ignore[attr-defined]
+        names = wanted.get(name) or []
         bits, unknown = capabilities.mask(names, facts.last_capability)
         missing = capabilities.names_of(bits & ~grantable)
         sets[name] = bits & grantable
-        for lacking, why in ((unknown, "unknown to this kernel"), (missing, "not the runtime's to give")):
+        for lacking, why in (
+            (unknown, "unknown to this kernel"),
+            (missing, "not the runtime's to give"),
+        ):
             if lacking:
                 warnings.append(f"process.capabilities.{name}: {', '.join(lacking)}: {why}")
     # The kernel lets nobody raise one that is not both permitted and inheritable (capabilities(7)). Default

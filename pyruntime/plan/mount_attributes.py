@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from pyruntime.linux.flags import MOUNT_ATTR__ATIME
-from pyruntime.plan import ops
+from pyruntime.plan import mount_ops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def fresh_attributes(options: MountOptions) -> int:
     return attributes | (atime or 0)
 
 
-def bind_attributes(options: MountOptions) -> list[ops.Attributes]:
+def bind_attributes(options: MountOptions) -> list[mount_ops.Attributes]:
     """What a bind changes of what it inherits: nothing that is not said, so no flag of the source is lost."""
     attributes = [
         _attributes(bits, recursive=recursive)
@@ -42,8 +42,8 @@ def bind_attributes(options: MountOptions) -> list[ops.Attributes]:
     return attributes + [propagate(*one) for one in options.propagations]
 
 
-def _attributes(bits: Bits, *, recursive: bool) -> ops.Attributes:
-    return ops.Attributes(
+def _attributes(bits: Bits, *, recursive: bool) -> mount_ops.Attributes:
+    return mount_ops.Attributes(
         set=bits.set | (bits.atime or 0),
         # The field has to be cleared whole before a value of it is set. mount_setattr(2).
         clear=bits.clear | (0 if bits.atime is None else MOUNT_ATTR__ATIME),
@@ -51,6 +51,6 @@ def _attributes(bits: Bits, *, recursive: bool) -> ops.Attributes:
     )
 
 
-def propagate(propagation: int, recursive: bool) -> ops.Attributes:  # noqa: FBT001
+def propagate(propagation: int, recursive: bool) -> mount_ops.Attributes:
     """A change of propagation alone."""
-    return ops.Attributes(propagation=propagation, recursive=recursive)
+    return mount_ops.Attributes(propagation=propagation, recursive=recursive)

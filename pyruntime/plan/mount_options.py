@@ -225,6 +225,6 @@ def classic_clear(bits: Bits) -> int:
     return sum(flag for bit, flag in CLASSIC.items() if bits.clear & bit)
 
 
-def classic_propagation(propagation: int, recursive: bool) -> int:  # noqa: FBT001
+def classic_propagation(propagation: int, recursive: bool) -> int:
     """mount(2)'s flags for a propagation."""
     return propagation | (MS_REC if recursive else 0)

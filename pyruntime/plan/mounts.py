@@ -10,7 +10,7 @@ import os.path
 
 from pyruntime.errors import SpecError, Unsupported
 from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_REMOUNT
-from pyruntime.plan import cgroup_mounts, ops
+from pyruntime.plan import cgroup_mounts, mount_ops
 from pyruntime.plan.mount_attributes import (
     bind_attributes,
     fresh_attributes,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PROC_FILES = frozenset(
     f"/proc/{name}"
     for name in (
-        *("cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo".split()),
+        *(["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]),
         "sys/kernel/ns_last_pid",
         "sys/crypto/fips_enabled",
     )
@@ -56,9 +56,7 @@ def all_of(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     return steps
 
 
-def _steps_of(
-    index: int, mount: Mount, spec: Spec, request: Request, facts: Facts
-) -> list[Step]:
+def _steps_of(index: int, mount: Mount, spec: Spec, request: Request, facts: Facts) -> list[Step]:
     pointer = f"/mounts/{index}"
     destination = inside_path(mount["destination"])
     options = MountOptions(mount.get("options") or [])
@@ -83,9 +81,9 @@ def _steps_of(
 def target_flags(pointer: str, destination: str, fstype: str, source: str) -> int:
     """What the executor has to know of the destination; SpecError where nothing may be mounted."""
     if fstype in ("proc", "sysfs"):
-        return ops.TARGET_STRICT | (ops.TARGET_IN_PROC if fstype == "proc" else 0)
+        return mount_ops.TARGET_STRICT | (mount_ops.TARGET_IN_PROC if fstype == "proc" else 0)
     if destination in PROC_FILES:
-        return ops.TARGET_IN_PROC
+        return mount_ops.TARGET_IN_PROC
     if destination.startswith("/proc/"):
         raise SpecError(f"{pointer}/destination", f"{destination} is inside /proc")
     if destination == "/proc" and os.path.normpath(source) != "/proc":
@@ -103,9 +101,11 @@ def readonly(spec: Spec, facts: Facts) -> list[Step]:
             continue
         if is_classic(facts):
             flags = MS_REMOUNT | MS_BIND | classic_flags(options.bits)
-            op = ops.remount(destination, flags, "")
+            op = mount_ops.remount(destination, flags, "")
         else:
-            op = ops.change_mount(destination, 0, [ops.Attributes(set=MOUNT_ATTR_RDONLY)])
+            op = mount_ops.change_mount(
+                destination, 0, [mount_ops.Attributes(set=MOUNT_ATTR_RDONLY)]
+            )
         steps.append(Step(INSIDE, op, f"mounts[{index}] {mount['destination']}"))
     return steps
 
@@ -133,9 +133,9 @@ def _filesystem(
     if _waits_for_content(mount, destination, options):
         options.bits.set &= ~MOUNT_ATTR_RDONLY
     if options.copy_up:
-        flags |= ops.TARGET_COPY_UP
+        flags |= mount_ops.TARGET_COPY_UP
     if fstype == "tmpfs" and not any(option.startswith("mode=") for option in options.data):
-        flags |= ops.TARGET_KEEP_MODE
+        flags |= mount_ops.TARGET_KEEP_MODE
     if classic or options.only_classic:
         return _filesystem_classic(destination, fstype, source or fstype, options, flags)
     words = [word for word in options.words.values() if word]
@@ -143,7 +143,7 @@ def _filesystem(
         words.append("ro")
     first, *rest = options.propagations or [(0, False)]
     made = [
-        ops.mount(
+        mount_ops.mount(
             destination,
             fstype,
             source or fstype,
@@ -155,7 +155,7 @@ def _filesystem(
         )
     ]
     if rest:
-        made.append(ops.change_mount(destination, 0, [propagate(*one) for one in rest]))
+        made.append(mount_ops.change_mount(destination, 0, [propagate(*one) for one in rest]))
     return made
 
 
@@ -164,9 +164,11 @@ def _filesystem_classic(
 ) -> list[Op]:
     ms_flags = classic_flags(options.bits) | options.flags
     data = ",".join(options.data)
-    made = [ops.mount_classic(destination, fstype, source, ms_flags, flags, data)]
-    for propagation in options.propagations:
-        made.append(ops.remount(destination, classic_propagation(*propagation), ""))
+    made = [mount_ops.mount_classic(destination, fstype, source, ms_flags, flags, data)]
+    made += [
+        mount_ops.remount(destination, classic_propagation(*propagation), "")
+        for propagation in options.propagations
+    ]
     if options.recursive_bits:
         raise Unsupported("recursive mount options need mount_setattr (Linux 5.12)")
     return made
@@ -193,23 +195,25 @@ def _bind(
         source = f"@{slot}"
     if not classic:
         attributes = bind_attributes(options)
-        return ops.bind(destination, source, flags, attributes, recursive=options.recursive)
+        return mount_ops.bind(destination, source, flags, attributes, recursive=options.recursive)
     if options.recursive_bits:
         raise Unsupported(f"{pointer}/options: recursive ones need mount_setattr (Linux 5.12)")
     changes = []
     if options.bits:
         changes.append(f"{classic_flags(options.bits)}:{classic_clear(options.bits)}")
     changes += [str(classic_propagation(*one)) for one in options.propagations]
-    return ops.bind_classic(destination, source, flags, changes, recursive=options.recursive)
+    return mount_ops.bind_classic(destination, source, flags, changes, recursive=options.recursive)
 
 
 def _remount(destination: str, options: MountOptions, *, classic: bool) -> list[Op]:
     if options.bind and not classic:
-        return [ops.change_mount(destination, 0, bind_attributes(options))]
+        return [mount_ops.change_mount(destination, 0, bind_attributes(options))]
     flags = MS_REMOUNT | classic_flags(options.bits) | options.flags
     if options.bind:
         flags |= MS_BIND
-    made = [ops.remount(destination, flags, ",".join(options.data))]
-    for propagation in options.propagations:
-        made.append(ops.remount(destination, classic_propagation(*propagation), ""))
+    made = [mount_ops.remount(destination, flags, ",".join(options.data))]
+    made += [
+        mount_ops.remount(destination, classic_propagation(*propagation), "")
+        for propagation in options.propagations
+    ]
     return made

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.facts import Facts
     from pyruntime.plan.request import Request
-    from pyruntime.spec.types import IDMapping, Spec
+    from pyruntime.spec.types import Mapping, Spec
 
 # The cgroup namespace's root is the cgroup one is in when it is made: it waits until the cgroup is joined.
 # A time namespace has to be given its offsets before anyone is in it. time_namespaces(7).
@@ -39,7 +39,9 @@ def is_new(spec: Spec, kind: str) -> bool:
 
 def join(spec: Spec, request: Request) -> list[Step]:
     """Open all that are given by path, then join them."""
-    opened, joined, last = [], [], []
+    opened: list[Step] = []
+    joined: list[Step] = []
+    last: list[Step] = []
     for index, namespace in enumerate(spec.get("linux", {}).get("namespaces") or ()):
         path = namespace.get("path")
         if not path:
@@ -114,7 +116,7 @@ def denies_setgroups(spec: Spec, facts: Facts) -> bool:
     return facts.rootless and is_new(spec, "user") and alone
 
 
-def map_text(maps: list[IDMapping]) -> str:
+def map_text(maps: list[Mapping]) -> str:
     """The lines of uid_map or gid_map. user_namespaces(7)."""
     return "".join(f"{m['containerID']} {m['hostID']} {m['size']}\n" for m in maps)
 

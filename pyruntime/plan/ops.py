@@ -1,7 +1,7 @@
 """The ops: one typed function each. csrc/ops_*.c does those of the executor, container/host_ops.py those of the host.
 
 Descriptors are slots: small numbers that an earlier step filled. Targets are paths inside the container's
-root, sources are paths of the runtime's mount namespace.
+root, sources are paths of the runtime's mount namespace. Those that make the root are in `mount_ops`.
 """
 
 from __future__ import annotations
@@ -9,31 +9,6 @@ from __future__ import annotations
 from pyruntime.plan.step import Op
 
 NO_SLOT = -1
-
-# Target flags of the mounting ops (csrc/ops_mount.c).
-TARGET_STRICT = 1  # no symbolic link on the way (CVE-2019-19921)
-TARGET_IN_PROC = 2  # may lie inside procfs
-TARGET_COPY_UP = 4  # tmpcopyup
-TARGET_KEEP_MODE = 8  # a tmpfs takes the mode of what it hides
-
-
-class Attributes:
-    """One mount_setattr(2): bits to set and to clear, a propagation, and whether submounts are meant too."""
-
-    __slots__ = ("clear", "propagation", "recursive", "set")
-
-    def __init__(
-        self, *, set: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False
-    ) -> None:
-        self.set = set
-        self.clear = clear
-        self.propagation = propagation
-        self.recursive = recursive
-
-    def text(self) -> str:
-        """As the executor reads it."""
-        return f"{self.recursive:d}:{self.set}:{self.clear}:{self.propagation}"
-
 
 # ---- host: Python, in the runtime's namespaces
 
@@ -111,11 +86,6 @@ def connect(slot: int, path: str) -> Op:
     return Op("connect", slot, path)
 
 
-def open_tree(slot: int, path: str, *, recursive: bool) -> Op:
-    """Clone the mount tree at *path*, detached."""
-    return Op("open_tree", slot, path, int(recursive))
-
-
 def setns(slot: int, flags: int, path: str) -> Op:
     """setns(2): join the namespaces of *slot*; *path* is for the reader."""
     return Op("setns", slot, flags, path)
@@ -189,132 +159,9 @@ def interface_up(name: str) -> Op:
     return Op("interface_up", name)
 
 
-def propagate_all(flags: int) -> Op:
-    """mount(2): the propagation of every mount of the new mount namespace."""
-    return Op("propagate_all", flags)
-
-
-def private_parent(path: str) -> Op:
-    """Make the mount that *path* lies in private: pivot_root(2) refuses a shared one."""
-    return Op("private_parent", path)
-
-
-def bind_rootfs(path: str, *, classic: bool = False) -> Op:
-    """Make the rootfs a mount of its own, and the root that later paths are resolved in."""
-    return Op("bind_rootfs_classic" if classic else "bind_rootfs", path)
-
-
-def open_rootfs(path: str) -> Op:
-    """Without a mount namespace: only take the rootfs as the root for later paths."""
-    return Op("open_rootfs", path)
-
-
-def mount(
-    target: str,
-    fstype: str,
-    source: str,
-    attributes: int,
-    target_flags: int,
-    propagation: int,
-    *options: str,
-) -> Op:
-    """fsopen(2), fsconfig(2) for each option, fsmount(2), move_mount(2)."""
-    return Op("mount", target, fstype, source, attributes, target_flags, propagation, *options)
-
-
-def mount_classic(
-    target: str, fstype: str, source: str, flags: int, target_flags: int, data: str
-) -> Op:
-    """mount(2)."""
-    return Op("mount_classic", target, fstype, source, flags, target_flags, data)
-
-
-def bind(
-    target: str, source: str, target_flags: int, attributes: list[Attributes], *, recursive: bool
-) -> Op:
-    """open_tree(2), mount_setattr(2) for each of *attributes*, move_mount(2)."""
-    return Op(
-        "bind", target, source, int(recursive), target_flags, *[a.text() for a in attributes]
-    )
-
-
-def bind_classic(
-    target: str, source: str, target_flags: int, changes: list[str], *, recursive: bool
-) -> Op:
-    """mount(2) with MS_BIND, then one for each of *changes*: "FLAGS", or "SET:CLEAR" for a remount."""
-    return Op("bind_classic", target, source, int(recursive), target_flags, *changes)
-
-
-def change_mount(target: str, target_flags: int, attributes: list[Attributes]) -> Op:
-    """mount_setattr(2) on a mount in place."""
-    return Op("change_mount", target, target_flags, *[a.text() for a in attributes])
-
-
-def remount(target: str, flags: int, data: str) -> Op:
-    """mount(2) on a mount in place: for the superblock's options, and for propagation before 5.12."""
-    return Op("remount", target, flags, data)
-
-
-def mknod(path: str, mode: int, major: int, minor: int, uid: int, gid: int) -> Op:
-    """mknodat(2), with exactly this owner and mode; an existing node must be the same."""
-    return Op("mknod", path, mode, major, minor, uid, gid)
-
-
-def symlink(text: str, path: str, *, replace: bool = False) -> Op:
-    """symlinkat(2); what is there stays unless *replace*."""
-    return Op("symlink", text, path, int(replace))
-
-
-def make_directory(path: str) -> Op:
-    """mkdirat(2) for every missing component, mode 0755."""
-    return Op("make_directory", path)
-
-
-def mask(path: str, *, classic: bool = False) -> Op:
-    """Hide a file behind the null device, a directory behind an empty tmpfs; a missing path is nothing to hide."""
-    return Op("mask_classic" if classic else "mask", path)
-
-
-def readonly(path: str, *, classic: bool = False) -> Op:
-    """Bind *path* on itself, read-only."""
-    return Op("readonly_classic" if classic else "readonly", path)
-
-
-def hook(
-    path: str, timeout_s: int, state: tuple[str, str], args: list[str], env: list[str]
-) -> Op:
+def hook(path: str, timeout_s: int, state: tuple[str, str], args: list[str], env: list[str]) -> Op:
     """Run a hook in the container's namespaces; *state* is the JSON before and after the pid's digits."""
     return Op("hook", path, timeout_s, len(args), *state, *args, *env)
-
-
-def pivot_root() -> Op:
-    """pivot_root(2), and detach what was the root."""
-    return Op("pivot_root")
-
-
-def move_root() -> Op:
-    """mount(MS_MOVE) and chroot(2): for --no-pivot, where the root is ramfs."""
-    return Op("move_root")
-
-
-def chroot() -> Op:
-    """chroot(2): without a mount namespace there is nothing to pivot."""
-    return Op("chroot")
-
-
-def readonly_root() -> Op:
-    """mount_setattr(2): the root's mount becomes read-only."""
-    return Op("readonly_root")
-
-
-def change_root(flags: int) -> Op:
-    """mount(2) on the root in place."""
-    return Op("change_root", flags)
-
-
-def enter_root() -> Op:
-    """Take the joined mount namespace's root as the root for later paths."""
-    return Op("enter_root")
 
 
 def console(slot: int, rows: int, columns: int, uid: int, *, on_dev: bool) -> Op:

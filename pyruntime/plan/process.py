@@ -9,6 +9,8 @@ from pyruntime.plan.step import ENTRY, INSIDE, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyruntime.plan.request import Request
     from pyruntime.spec.types import Process, Spec
 
@@ -29,7 +31,7 @@ def console(process: Process, spec: Spec, request: Request) -> list[Step]:
     slot = request.slots.of("console")
     if slot is None:
         return []
-    size = process.get("consoleSize") or {}
+    size: Any = process.get("consoleSize") or {}
     rows, columns = request.console_size or (0, 0)
     uid = (process.get("user") or {}).get("uid", 0)
     on_dev = has(spec, "mount") and not binds_dev(spec)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Write(Protocol):
-        """A value for a file of a cgroup (cgroups.placement)."""
+        """A value for a file of a cgroup (cgroups.write)."""
 
         directory: str
         file: str
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
         driver: str
         paths: dict[str, str]
-        writes: Sequence[Write]
         device_program: bytes | None
-        join: Sequence[str]
+        join: list[str]
         owner: int | None
+
+        @property
+        def writes(self) -> Sequence[Write]:
+            """In this order, before the container's first process joins."""
 
     class Filter(Protocol):
         """A compiled seccomp profile (seccomp.cache)."""
@@ -40,8 +43,8 @@ class Request:
         "bundle",
         "console_size",
         "console_socket",
-        "filter",
         "fifo",
+        "filter",
         "id",
         "keyring",
         "listen_fds",

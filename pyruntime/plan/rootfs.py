@@ -11,7 +11,7 @@ from pyruntime.linux.flags import (
     MS_SLAVE,
     MS_UNBINDABLE,
 )
-from pyruntime.plan import ops
+from pyruntime.plan import mount_ops
 from pyruntime.plan.mount_attributes import is_classic
 from pyruntime.plan.mount_options import PROPAGATIONS, classic_propagation
 from pyruntime.plan.namespaces import has, is_new
@@ -27,15 +27,21 @@ if TYPE_CHECKING:
 def prepare(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """Cut the new mount namespace off from the runtime's, then make the rootfs a mount in it."""
     if not has(spec, "mount"):
-        return [Step(INSIDE, ops.open_rootfs(request.rootfs), "root.path")]
+        return [Step(INSIDE, mount_ops.open_rootfs(request.rootfs), "root.path")]
     steps = []
     wanted = _propagation(spec)
     if is_new(spec, "mount"):
-        steps.append(Step(INSIDE, ops.propagate_all(_while_mounting(wanted)), "linux.rootfsPropagation"))
+        steps.append(
+            Step(
+                INSIDE, mount_ops.propagate_all(_while_mounting(wanted)), "linux.rootfsPropagation"
+            )
+        )
         if wanted & MS_SHARED:
-            steps.append(Step(INSIDE, ops.private_parent(request.rootfs), "linux.rootfsPropagation"))
+            steps.append(
+                Step(INSIDE, mount_ops.private_parent(request.rootfs), "linux.rootfsPropagation")
+            )
     steps.append(
-        Step(INSIDE, ops.bind_rootfs(request.rootfs, classic=is_classic(facts)), "root.path")
+        Step(INSIDE, mount_ops.bind_rootfs(request.rootfs, classic=is_classic(facts)), "root.path")
     )
     return steps
 
@@ -57,11 +63,11 @@ def hide(spec: Spec, facts: Facts) -> list[Step]:
     linux = spec.get("linux", {})
     classic = is_classic(facts)
     steps = [
-        Step(INSIDE, ops.readonly(path, classic=classic), f"linux.readonlyPaths[{index}]")
+        Step(INSIDE, mount_ops.readonly(path, classic=classic), f"linux.readonlyPaths[{index}]")
         for index, path in enumerate(linux.get("readonlyPaths") or ())
     ]
     return steps + [
-        Step(INSIDE, ops.mask(path, classic=classic), f"linux.maskedPaths[{index}]")
+        Step(INSIDE, mount_ops.mask(path, classic=classic), f"linux.maskedPaths[{index}]")
         for index, path in enumerate(linux.get("maskedPaths") or ())
     ]
 
@@ -69,12 +75,12 @@ def hide(spec: Spec, facts: Facts) -> list[Step]:
 def enter(spec: Spec, request: Request) -> list[Step]:
     """Make it the root."""
     if not has(spec, "mount"):
-        return [Step(INSIDE, ops.chroot(), "root.path")]
-    pivot = ops.pivot_root() if request.pivot else ops.move_root()
+        return [Step(INSIDE, mount_ops.chroot(), "root.path")]
+    pivot = mount_ops.pivot_root() if request.pivot else mount_ops.move_root()
     steps = [Step(INSIDE, pivot, "root.path")]
     wanted = _propagation(spec)
     if wanted:
-        steps.append(Step(INSIDE, ops.change_root(wanted), "linux.rootfsPropagation"))
+        steps.append(Step(INSIDE, mount_ops.change_root(wanted), "linux.rootfsPropagation"))
     return steps
 
 
@@ -83,7 +89,7 @@ def readonly(spec: Spec, facts: Facts) -> list[Step]:
     if not spec.get("root", {}).get("readonly"):
         return []
     if is_classic(facts):
-        op = ops.change_root(MS_REMOUNT | MS_BIND | MS_RDONLY)
+        op = mount_ops.change_root(MS_REMOUNT | MS_BIND | MS_RDONLY)
     else:
-        op = ops.readonly_root()
+        op = mount_ops.readonly_root()
     return [Step(INSIDE, op, "root.readonly")]

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from pyruntime.plan.step import Op, Plan, Step
 
-OPEN_FLAGS = {"O_WRONLY": 0o1, "O_RDWR": 0o2, "O_DIRECTORY": 0o200000, "O_NOFOLLOW": 0o400000, "O_PATH": 0o10000000}
+OPEN_FLAGS = {
+    "O_WRONLY": 0o1,
+    "O_RDWR": 0o2,
+    "O_DIRECTORY": 0o200000,
+    "O_NOFOLLOW": 0o400000,
+    "O_PATH": 0o10000000,
+}
 TARGET_FLAGS = {"strict": 1, "in-proc": 2, "copy-up": 4, "keep-mode": 8}
 PROPAGATION = {"private": flags.MS_PRIVATE, "shared": flags.MS_SHARED, "slave": flags.MS_SLAVE,
                "unbindable": flags.MS_UNBINDABLE}  # fmt: skip
@@ -35,9 +41,7 @@ def attributes(text: str) -> str:
     recursive, set_bits, clear, propagation = map(int, text.split(":"))
     found = []
     if set_bits or clear:
-        if set_bits & ~clear or not set_bits:
-            found.append(_short(set_bits, flags.MOUNT_ATTRS, "MOUNT_ATTR_"))
-        elif set_bits:
+        if set_bits:
             found.append(_short(set_bits, flags.MOUNT_ATTRS, "MOUNT_ATTR_"))
         cleared = clear & ~flags.MOUNT_ATTR__ATIME
         if cleared:
@@ -70,7 +74,6 @@ KINDS: dict[str, Callable[[int], str]] = {
     "rlimit": lambda value: LIMITS[value],
     "seccomp": lambda value: _short(value, flags.SECCOMP_FILTER_FLAGS, "SECCOMP_FILTER_FLAG_"),
     "may_fail": lambda value: "or later" if value else "",
-    "hidden": lambda value: "",
     "timeout": lambda value: f"{value} s" if value else "",
 }
 

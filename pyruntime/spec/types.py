@@ -291,3 +291,7 @@ class Config(TypedDict, total=False):
     hooks: Hooks
     annotations: dict[str, str]
     linux: Linux
+
+
+# The parsed content of config.json: what the planner and everybody above call it.
+Spec = Config
