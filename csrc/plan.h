@@ -41,7 +41,7 @@ struct op {
     int (*run)(struct args *a); /* 0 or -errno */
 };
 
-extern const struct op entry_ops[], mount_ops[], rootfs_ops[], file_ops[], process_ops[], schedule_ops[],
+extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[], process_ops[], schedule_ops[],
     start_ops[];
 
 /* ---- descriptors */

@@ -34,8 +34,7 @@ def run(call: Call) -> int:  # noqa: ARG001
         "ociVersionMin": "1.0.0",
         "ociVersionMax": SPEC_VERSION,
         "hooks": list(HOOKS),
-        # idmapped mounts are refused for now: what is listed has to work.
-        "mountOptions": [name for name in known() if name not in ("idmap", "ridmap")],
+        "mountOptions": known(),
         "linux": linux(),
         "annotations": {"org.pyruntime.version": __version__},
         "potentiallyUnsafeConfigAnnotations": list(UNSAFE_ANNOTATIONS),
@@ -60,7 +59,7 @@ def linux() -> dict[str, Any]:
         "apparmor": {"enabled": False},
         "selinux": {"enabled": False},
         "intelRdt": {"enabled": False},
-        "mountExtensions": {"idmap": {"enabled": False}},
+        "mountExtensions": {"idmap": {"enabled": True}},
         "netDevices": {"enabled": False},
     }
 

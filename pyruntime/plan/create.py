@@ -12,6 +12,7 @@ from pyruntime.plan import (
     devices,
     hooks,
     identity,
+    idmapped,
     mount_ops,
     mounts,
     namespaces,
@@ -40,9 +41,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
     plan += cgroup.join(request)  # before the cgroup namespace: it becomes the visible root
     plan += namespaces.late(spec)
-    plan += [Step(INSIDE, ops.setsid())]
-    if request.keyring:
-        plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
+    plan += process.session(request)
     # The rootfs and the sources of binds are looked up as the runtime's own user, who may reach more than
     # the container's root; whatever is then made in the rootfs belongs to the latter.
     plan += rootfs.prepare(spec, request, facts)
@@ -84,6 +83,7 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     if program is not None:
         steps += process.connect_console(program, request)
         steps += identity.oom_score(program)
+    steps += idmapped.open_all(spec, request, facts)
     steps += namespaces.join(spec, request)
     return steps + namespaces.clone(spec, request, facts)
 
@@ -94,8 +94,10 @@ def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     steps = []
     for index, mount in enumerate(spec.get("mounts") or ()):
         options = mount.get("options") or []
-        if mount.get("source") and (
-            "bind" in options or "rbind" in options or mount.get("type") == "bind"
+        if (
+            request.slots.of(f"mounts[{index}]") is None
+            and mount.get("source")
+            and ("bind" in options or "rbind" in options or mount.get("type") == "bind")
         ):
             if "remount" in options:
                 continue

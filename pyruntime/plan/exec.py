@@ -48,9 +48,7 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan = Plan()
     plan += _enter(program, request, target, facts)
     plan += _join(request, target)
-    plan += [Step(INSIDE, ops.setsid())]
-    if request.keyring:
-        plan += [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
+    plan += process.session(request)
     if "user" in target.namespaces:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
     plan += [Step(INSIDE, mount_ops.enter_root(), "root.path")]

@@ -34,6 +34,16 @@ def open_tree(slot: int, path: str, *, recursive: bool) -> Op:
     return Op("open_tree", slot, path, int(recursive))
 
 
+def make_userns(slot: int, uid_map: str, gid_map: str) -> Op:
+    """A user namespace for its maps alone. user_namespaces(7)."""
+    return Op("make_userns", slot, uid_map, gid_map)
+
+
+def idmap(tree_slot: int, userns_slot: int, *, recursive: bool) -> Op:
+    """mount_setattr(2) with MOUNT_ATTR_IDMAP on a detached tree; 5.12."""
+    return Op("idmap", tree_slot, userns_slot, int(recursive))
+
+
 def propagate_all(flags: int) -> Op:
     """mount(2): the propagation of every mount of the new mount namespace."""
     return Op("propagate_all", flags)

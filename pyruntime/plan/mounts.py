@@ -61,8 +61,6 @@ def _steps_of(index: int, mount: Mount, spec: Spec, request: Request, facts: Fac
     destination = inside_path(mount["destination"])
     options = MountOptions(mount.get("options") or [])
     fstype = mount.get("type") or ""
-    if options.idmap or mount.get("uidMappings") or mount.get("gidMappings"):
-        raise Unsupported(f"{pointer}: idmapped mounts are not supported yet")
     if fstype == "bind":
         options.bind = True
     if options.remount:

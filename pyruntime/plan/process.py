@@ -18,6 +18,14 @@ DEFAULT_PATH = "/bin:/usr/bin"
 """Where execvp(3) looks when PATH is not set."""
 
 
+def session(request: Request) -> list[Step]:
+    """A session of its own, and a session keyring: the runtime's terminal and keys stay out of reach."""
+    steps = [Step(INSIDE, ops.setsid())]
+    if request.keyring:
+        steps.append(Step(INSIDE, ops.keyring(f"_ses.{request.id}")))
+    return steps
+
+
 def connect_console(process: Process, request: Request) -> list[Step]:
     """Reach whoever will receive the terminal, while its path is in reach."""
     if not process.get("terminal") or not request.console_socket:

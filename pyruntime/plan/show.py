@@ -85,6 +85,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "adopt": ("slot", ""),
     "connect": ("slot", ""),
     "open_tree": ("slot", "", "recursive"),
+    "make_userns": ("slot", "", ""),
+    "idmap": ("slot", "slot", "recursive"),
     "setns": ("slot", "clone", ""),
     "unshare": ("clone",),
     "device_filter": ("slot", ""),

@@ -135,15 +135,14 @@ def _write(directory_fd: int, key: str, entry: Filter) -> None:
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600, dir_fd=directory_fd
         )
         try:
-            complete = os.write(fd, content) == len(content)
+            os.write(fd, content)
+            os.rename(temporary, key, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
+        except OSError:
+            os.unlink(temporary, dir_fd=directory_fd)
         finally:
             os.close(fd)
-        if complete:
-            os.rename(temporary, key, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
-        else:
-            os.unlink(temporary, dir_fd=directory_fd)
     except OSError:
-        # As above. What a crash leaves under the temporary name is removed as the oldest, one day.
+        # As in `_open_directory`. What a crash leaves, or a full disk cuts short, is no valid entry.
         return
 
 
