@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # v1's name of a controller to v2's, where they differ.
 V2_NAMES = {"blkio": "io"}
 
+# A controller of v2 to the section of linux.resources that is about it, where their names differ.
+SECTIONS = {"io": "blockIO", "cpuset": "cpu", "hugetlb": "hugepageLimits"}
+
 
 class Where:
     """The directories of one container's cgroup, by controller."""
@@ -47,7 +50,8 @@ def writes(resources: dict[str, Any], where: Where) -> list[Write]:
     found: list[Write] = []
     if where.v1:
         found += _from_v1(resources, where)
-    if where.unified is not None:
+    # Beside v1 the cgroup2 mount mostly has no controller that matters: then its table is not even loaded.
+    if not where.v1 or any(resources.get(SECTIONS.get(name, name)) for name in where.v2):
         found += _from_v2(resources, where)
     if not where.v1 and where.unified is None:
         # v1's table names the property that nothing can be done about.

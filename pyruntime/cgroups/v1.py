@@ -6,8 +6,11 @@ import os
 
 from pyruntime.cgroups import files
 from pyruntime.cgroups.base import FREEZE_SECONDS, Cgroup, number_after, wait_until
-from pyruntime.cgroups.v2 import V2
 from pyruntime.errors import KernelError, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.cgroups.v2 import V2
 
 
 class V1(Cgroup):
@@ -17,7 +20,7 @@ class V1(Cgroup):
 
     def __init__(self, paths: dict[str, str]) -> None:
         super().__init__(paths)
-        self.unified = V2({"": paths[""]}, enable=False) if "" in paths else None
+        self._unified: V2 | None = None
         self.by_controller = {
             controller: directory
             for key, directory in paths.items()
@@ -25,13 +28,22 @@ class V1(Cgroup):
             for controller in key.split(",")
         }
 
+    @property
+    def unified(self) -> V2 | None:
+        """The part in the cgroup2 mount; made when it is wanted, most verbs never want it."""
+        if self._unified is None and "" in self.paths:
+            from pyruntime.cgroups.v2 import V2
+
+            self._unified = V2({"": self.paths[""]}, enable=False)
+        return self._unified
+
     def _prepare(self, directory: str) -> None:
         if directory == self.by_controller.get("cpuset"):
             _fill_cpuset(directory)
 
     def write(self, directory: str, file: str, value: str) -> None:
         """Write one value; controllers of the cgroup2 mount are enabled when something is asked of them."""
-        if self.unified is not None and directory == self.paths[""]:
+        if directory == self.paths.get("") and self.unified is not None:
             self.unified.enable_controllers()
         super().write(directory, file, value)
 

@@ -14,6 +14,7 @@ from pyruntime.container.record import Record
 from pyruntime.errors import Error, HookError, SpecError, UsageError
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
+from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
 from pyruntime.plan.show import op_text
 from pyruntime.spec import load
@@ -100,6 +101,10 @@ def create(root: str, id: str, options: Options) -> Launch:
 
 def _run(launch: Launch) -> None:
     launch.on_failure(launch.container.remove)
+    if not has(launch.spec, "mount"):
+        from pyruntime.container.shared_mounts import unmount_all
+
+        launch.on_failure(lambda: unmount_all(launch.spec, launch.rootfs))
     try:
         launch.run()
     except BaseException as error:

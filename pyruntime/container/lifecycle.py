@@ -72,9 +72,12 @@ def start(container: Container) -> None:
     record = container.record()
     status.after("start", status_of(container, record, locked=True))
     spec = spec_of(container)
-    if spec.get("process") is None:
-        raise Error("cannot start a container without a process: config.json has none")
     init = live_init(container, "start")
+    if spec.get("process") is None:
+        # It can never be started, so it does not stay created: what is left to do is to delete it.
+        init.signal(SIGKILL)
+        init.wait(KILL_TIMEOUT_S)
+        raise Error("cannot start a container without a process: config.json has none")
     from pyruntime.container.starting import release
 
     release(container, init, record.rootfs)
@@ -182,6 +185,10 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
         raise Error(
             f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL"
         )
+    if spec is not None and "mount" not in record.namespaces:
+        from pyruntime.container.shared_mounts import unmount_all
+
+        unmount_all(spec, record.rootfs)
     container.remove()
     return [] if spec is None else run_poststop(spec, container.id, record.bundle)
 

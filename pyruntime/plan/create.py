@@ -50,6 +50,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
     plan += namespaces.loopback(spec)
     plan += mounts.all_of(spec, request, facts)
+    plan.warnings += mounts.without_effect(spec)
     plan += devices.all_of(spec, facts)
     plan += _sysctl(spec)  # before the runtime's /proc is out of reach
     plan += hooks.on_host(spec, "prestart")

@@ -89,6 +89,17 @@ def target_flags(pointer: str, destination: str, fstype: str, source: str) -> in
     return 0
 
 
+def without_effect(spec: Spec) -> list[str]:
+    """Data on a bind mount: mount(2) takes it and does nothing with it, so it is no error."""
+    found = []
+    for index, mount in enumerate(spec.get("mounts") or ()):
+        options = MountOptions(mount.get("options") or [])
+        if options.data and (options.bind or mount.get("type") == "bind") and not options.remount:
+            lost = ", ".join(options.data)
+            found.append(f"/mounts/{index}/options: {lost}: no effect on a bind mount")
+    return found
+
+
 def readonly(spec: Spec, facts: Facts) -> list[Step]:
     """Those that had to stay writable until everything was in them."""
     steps = []
@@ -184,8 +195,6 @@ def _bind(
     pointer = f"/mounts/{index}"
     if not mount.get("source"):
         raise SpecError(f"{pointer}/source", "a bind mount needs one")
-    if options.data:
-        raise SpecError(f"{pointer}/options", f"{options.data[0]!r} is no option of a bind mount")
     source = os.path.normpath(os.path.join(request.bundle, mount["source"]))
     flags = target_flags(pointer, destination, "", source)
     slot = request.slots.of(f"mounts[{index}]")

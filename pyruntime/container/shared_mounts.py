@@ -1,0 +1,27 @@
+"""A container without a mount namespace of its own mounts in the runtime's: what it has mounted is unmounted with it."""
+
+from __future__ import annotations
+
+import os.path
+
+from pyruntime.host.facts import read
+from pyruntime.host.mounts import unescape
+from pyruntime.linux import calls
+from pyruntime.linux.flags import MNT_DETACH, UMOUNT_NOFOLLOW
+from pyruntime.plan.mount_attributes import inside_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.spec.types import Spec
+
+
+def unmount_all(spec: Spec, rootfs: str) -> None:
+    """Detach what lies on the destinations of *spec* and on its masked and readonly paths; the last one made first."""
+    linux = spec.get("linux") or {}
+    inside = [mount["destination"] for mount in spec.get("mounts") or ()]
+    inside += [*(linux.get("maskedPaths") or ()), *(linux.get("readonlyPaths") or ())]
+    targets = {os.path.realpath(rootfs) + inside_path(path) for path in inside}
+    mounted = [unescape(line.split(" ")[4]) for line in read("/proc/self/mountinfo").splitlines()]
+    for path in reversed(mounted):
+        if any(path == target or path.startswith(target + "/") for target in targets):
+            calls.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW)
