@@ -48,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="file of allowed skip reasons; any other skip fails the run",
     )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden plans anew; the change is then reviewed as a diff",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

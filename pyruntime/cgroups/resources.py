@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 V2_NAMES = {"blkio": "io"}
 
 # A controller of v2 to the section of linux.resources that is about it, where their names differ.
-SECTIONS = {"io": "blockIO", "cpuset": "cpu", "hugetlb": "hugepageLimits"}
+V2_SECTIONS = {"io": "blockIO", "cpuset": "cpu", "hugetlb": "hugepageLimits"}
 
 
 class Where:
@@ -51,7 +51,8 @@ def writes(resources: dict[str, Any], where: Where) -> list[Write]:
     if where.v1:
         found += _from_v1(resources, where)
     # Beside v1 the cgroup2 mount mostly has no controller that matters: then its table is not even loaded.
-    if not where.v1 or any(resources.get(SECTIONS.get(name, name)) for name in where.v2):
+    asked = any(resources.get(V2_SECTIONS.get(name, name)) for name in where.v2)
+    if asked or (where.unified is not None and not where.v1):
         found += _from_v2(resources, where)
     if not where.v1 and where.unified is None:
         # v1's table names the property that nothing can be done about.

@@ -45,7 +45,9 @@ class V1(Cgroup):
         """Write one value; controllers of the cgroup2 mount are enabled when something is asked of them."""
         if directory == self.paths.get("") and self.unified is not None:
             self.unified.enable_controllers()
-        super().write(directory, file, value)
+            self.unified.write(directory, file, value)
+        else:
+            super().write(directory, file, value)
 
     def kill(self) -> None:
         """SIGKILL for every process."""

@@ -24,6 +24,8 @@ class V2(Cgroup):
         self.directory = paths[""]
         self.enable = enable
         self.enabled = False
+        self.busy = ""
+        """The cgroup above whose processes keep controllers from being enabled."""
 
     def _prepare(self, directory: str) -> None:
         if self.enable:
@@ -44,11 +46,28 @@ class V2(Cgroup):
             have = files.read_if_there(level, "cgroup.subtree_control").split()
             available = files.read_if_there(level, "cgroup.controllers").split()
             wanted = [f"+{name}" for name in available if name not in have]
-            if not wanted or _accepted(level, " ".join(wanted)):
+            if not wanted:
                 continue
-            # One that is refused (cpu, while there are real-time processes) refuses them all.
-            for name in wanted:
-                _accepted(level, name)
+            if _has_own_processes(level):
+                # It refuses memory and io, but takes cpu and pids, and then its children are threaded:
+                # nothing can be started in them. Better no controllers than no container.
+                self.busy = level
+                return
+            if not _accepted(level, " ".join(wanted)):
+                # One that is refused (cpu, while there are real-time processes) refuses them all.
+                for name in wanted:
+                    _accepted(level, name)
+
+    def write(self, directory: str, file: str, value: str) -> None:
+        """Write one value."""
+        try:
+            super().write(directory, file, value)
+        except KernelError as error:
+            if error.errno == errno.ENOENT and self.busy:
+                error.hint = (
+                    f"{self.busy} has processes of its own, so what is below it has no limits"
+                )
+            raise
 
     def add(self, pid: int) -> None:
         """Move a process here."""
@@ -138,6 +157,13 @@ def _levels(directory: str) -> list[str]:
     for name in directory[len(top) + 1 :].split("/")[:-1]:
         levels.append(f"{levels[-1]}/{name}")
     return levels
+
+
+def _has_own_processes(level: str) -> bool:
+    # The root of the hierarchy, which alone has no type, may have both processes and controllers.
+    if not files.read_if_there(level, "cgroup.type"):
+        return False
+    return bool(files.processes(level))
 
 
 def _accepted(level: str, value: str) -> bool:

@@ -20,7 +20,9 @@ def unmount_all(spec: Spec, rootfs: str) -> None:
     linux = spec.get("linux") or {}
     inside = [mount["destination"] for mount in spec.get("mounts") or ()]
     inside += [*(linux.get("maskedPaths") or ()), *(linux.get("readonlyPaths") or ())]
-    targets = {os.path.realpath(rootfs) + inside_path(path) for path in inside}
+    # mountinfo has resolved paths; the rootfs is named by the caller, nothing inside it is resolved here.
+    root = os.path.realpath(rootfs)  # noqa: TID251
+    targets = {root + inside_path(path) for path in inside}
     mounted = [unescape(line.split(" ")[4]) for line in read("/proc/self/mountinfo").splitlines()]
     for path in reversed(mounted):
         if any(path == target or path.startswith(target + "/") for target in targets):

@@ -1,0 +1,304 @@
+"""The configurations of the golden plans: a name, a host, and what is different from the base.
+
+The base has no devices of its own, no mounts but /proc, no hooks: a plan that shows one property is short.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Config = dict[str, Any]
+
+NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
+
+
+def base() -> Config:
+    """The smallest configuration that people would still call a container."""
+    return {
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs"},
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": ["/bin/true"],
+            "env": ["PATH=/bin", "HOME=/root"],
+            "cwd": "/",
+            "noNewPrivileges": True,
+        },
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+        "linux": {"namespaces": [{"type": name} for name in NAMESPACES]},
+    }
+
+
+def merged(config: Config, changes: Config) -> Config:
+    """*config* with *changes*: objects are merged, everything else is replaced; None removes."""
+    result = dict(config)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def namespaces(*more: Config, without: tuple[str, ...] = ()) -> Config:
+    """`linux.namespaces`: the usual ones less *without*, and *more*."""
+    usual = [{"type": name} for name in NAMESPACES if name not in without]
+    return {"linux": {"namespaces": [*usual, *more]}}
+
+
+def mounts(*some: Config) -> Config:
+    return {"mounts": list(some)}
+
+
+def mount(destination: str, kind: str, *options: str, source: str = "") -> Config:
+    return {
+        "destination": destination,
+        "type": kind,
+        "source": source or kind,
+        "options": list(options),
+    }
+
+
+def bind(*options: str, **more: Any) -> Config:
+    return {"destination": "/mnt", "source": "/src", "options": ["bind", *options], **more}
+
+
+def hook(path: str, **more: Any) -> Config:
+    return {"path": path, "args": [path, "now"], "env": ["A=b"], **more}
+
+
+MAP = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+USER = merged(
+    namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}}
+)
+DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
+ENGINE_CAPABILITIES = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+
+#   name: (host, changes)
+CASES: dict[str, tuple[str, Config]] = {
+    "base": ("v2", {}),
+    "base on cgroup v1": ("v1", {}),
+    "base on a hybrid host": ("hybrid", {}),
+    "base without cgroups": ("no cgroups", {}),
+    "base before mount_setattr": ("before 5.12", {}),
+    "base on an old kernel": ("before 5.2", {}),
+    "no process": ("v2", {"process": None}),
+    # namespaces
+    "no namespaces at all": ("v2", {"linux": {"namespaces": []}, "mounts": []}),
+    "namespaces joined by path": (
+        "v2",
+        namespaces({"type": "network", "path": "/run/netns/a"}, without=("network",)),
+    ),
+    "user namespace joined by path": (
+        "v2",
+        namespaces(
+            {"type": "user", "path": "/proc/1/ns/user"},
+            {"type": "ipc", "path": "/proc/1/ns/ipc"},
+            without=("ipc",),
+        ),
+    ),
+    "user namespace": ("v2", USER),
+    "user namespace with binds": ("v2", merged(USER, mounts(bind("ro"), DEV))),
+    "user namespace on an old kernel": ("before 5.2", merged(USER, mounts(bind("ro")))),
+    "cgroup namespace": ("v2", namespaces({"type": "cgroup"})),
+    "time namespace": (
+        "v2",
+        merged(
+            namespaces({"type": "time"}),
+            {"linux": {"timeOffsets": {"monotonic": {"secs": 100}, "boottime": {"secs": 5}}}},
+        ),
+    ),
+    "unprivileged user": (
+        "unprivileged",
+        merged(
+            USER,
+            {
+                "linux": {
+                    "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+                    "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+                }
+            },
+        ),
+    ),
+    # mounts
+    "mounts of every ordinary kind": (
+        "v2",
+        mounts(
+            mount("/proc", "proc"),
+            DEV,
+            mount("/dev/pts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+            mount("/dev/shm", "tmpfs", "mode=1777"),
+            mount("/dev/mqueue", "mqueue", "nosuid"),
+            mount("/sys", "sysfs", "ro"),
+        ),
+    ),
+    "mounts of every ordinary kind on an old kernel": (
+        "before 5.2",
+        mounts(mount("/proc", "proc"), DEV, mount("/sys", "sysfs", "ro")),
+    ),
+    "bind as it is": ("v2", mounts(bind())),
+    "bind read-only": ("v2", mounts(bind("ro", "nosuid", "nodev", "noexec"))),
+    "bind that clears flags": ("v2", mounts(bind("rw", "suid", "dev", "exec"))),
+    "bind recursively read-only": ("v2", mounts(bind("rbind", "rro", "rnosuid"))),
+    "bind with access times": ("v2", mounts(bind("noatime", "nodiratime"))),
+    "bind, the last of two options wins": ("v2", mounts(bind("ro", "rw", "noexec", "exec", "ro"))),
+    "bind with propagation": ("v2", mounts(bind("rprivate"))),
+    "bind with two propagations": ("v2", mounts(bind("rslave", "rshared"))),
+    "bind relative to the bundle": ("v2", mounts(bind(source="data"))),
+    "bind with data": ("v2", mounts(bind("mode=755"))),
+    "bind on an old kernel": ("before 5.2", mounts(bind("ro", "nosuid", "rprivate"))),
+    "bind of a file of procfs": ("v2", mounts(bind(destination="/proc/meminfo"))),
+    "idmapped bind": ("v2", mounts(bind("ridmap", uidMappings=MAP, gidMappings=MAP))),
+    "idmapped bind with the container's maps": ("v2", merged(USER, mounts(bind("idmap")))),
+    "tmpfs with tmpcopyup": ("v2", mounts(mount("/etc", "tmpfs", "tmpcopyup"))),
+    "tmpfs read-only": ("v2", mounts(mount("/run", "tmpfs", "ro"))),
+    "remount of a bind": ("v2", mounts(bind(), bind("remount", "ro"))),
+    "remount of a file system": ("v2", mounts(mount("/proc", "proc", "remount", "ro"))),
+    "shared tmpfs": ("v2", mounts(mount("/run", "tmpfs", "shared"))),
+    "option that only mount(2) knows": ("v2", mounts(mount("/mnt", "ext4", "iversion", source="/dev/x"))),
+    "overlay": (
+        "v2",
+        mounts(mount("/mnt", "overlay", "lowerdir=/a:/b,upperdir=/c,workdir=/d", source="overlay")),
+    ),
+    "overlay with long options": (
+        "v2",
+        mounts(mount("/mnt", "overlay", "lowerdir=" + ":".join(["/layer"] * 50), source="overlay")),
+    ),
+    "relative destination": ("v2", mounts(mount("run/../tmp", "tmpfs"))),
+    "cgroup2 in its namespace": (
+        "v2",
+        merged(namespaces({"type": "cgroup"}), mounts(mount("/sys/fs/cgroup", "cgroup", "ro"))),
+    ),
+    "cgroup2 without a namespace": ("v2", mounts(mount("/sys/fs/cgroup", "cgroup", "ro"))),
+    "cgroup v1 in its namespace": (
+        "v1",
+        merged(namespaces({"type": "cgroup"}), mounts(mount("/sys/fs/cgroup", "cgroup", "ro"))),
+    ),
+    "cgroup v1 without a namespace": ("v1", mounts(mount("/sys/fs/cgroup", "cgroup", "ro"))),
+    # root
+    "readonly root": ("v2", {"root": {"readonly": True}}),
+    "readonly root on an old kernel": ("before 5.2", {"root": {"readonly": True}}),
+    "masked and readonly paths": (
+        "v2",
+        {"linux": {"maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]}},
+    ),
+    "masked and readonly paths on an old kernel": (
+        "before 5.2",
+        {"linux": {"maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]}},
+    ),
+    **{
+        f"{name} root": ("v2", {"linux": {"rootfsPropagation": name}})
+        for name in ("shared", "slave", "private", "unbindable")
+    },
+    # devices
+    "devices": (
+        "v2",
+        {
+            "linux": {
+                "devices": [
+                    {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o600},
+                    {"path": "/dev/pipe", "type": "p", "uid": 1, "gid": 2},
+                    {"path": "/dev/null", "type": "c", "major": 1, "minor": 3},
+                ]
+            }
+        },
+    ),
+    "dev of the host": ("v2", mounts(bind(destination="/dev", source="/dev"))),
+    # process
+    "another user": (
+        "v2",
+        {"process": {"user": {"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o77}}},
+    ),
+    "capabilities": (
+        "v2",
+        {
+            "process": {
+                "user": {"uid": 1000, "gid": 1000},
+                "capabilities": {
+                    "bounding": ENGINE_CAPABILITIES,
+                    "permitted": ENGINE_CAPABILITIES,
+                    "effective": ENGINE_CAPABILITIES,
+                    "inheritable": ["CAP_KILL"],
+                    "ambient": ["CAP_KILL", "CAP_CHOWN", "CAP_NOBODY_KNOWS"],
+                },
+            }
+        },
+    ),
+    "limits": (
+        "v2",
+        {
+            "process": {
+                "rlimits": [
+                    {"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200},
+                    {"type": "RLIMIT_CORE", "soft": 0, "hard": 2**64 - 1},
+                ],
+                "oomScoreAdj": 500,
+            }
+        },
+    ),
+    "limits in a user namespace": (
+        "v2",
+        merged(
+            USER,
+            {"process": {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]}},
+        ),
+    ),
+    "scheduling": (
+        "v2",
+        {
+            "process": {
+                "scheduler": {"policy": "SCHED_BATCH", "nice": 5},
+                "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
+            },
+            "linux": {
+                "personality": {"domain": "LINUX32"},
+                "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
+            },
+        },
+    ),
+    "terminal": ("v2", {"process": {"terminal": True, "consoleSize": {"height": 24, "width": 80}}}),
+    "new privileges with a filter": ("v2", {"process": {"noNewPrivileges": False}}),
+    "no new privileges with a filter": ("v2", {}),
+    "names": ("v2", {"hostname": "web", "domainname": "example"}),
+    "home from the container": ("v2", {"process": {"env": ["PATH=/bin"]}}),
+    "sysctl": (
+        "v2",
+        {"linux": {"sysctl": {"net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/forwarding": "0"}}},
+    ),
+    # hooks, resources
+    "hooks": (
+        "v2",
+        {
+            "hooks": {
+                kind: [hook(f"/hooks/{kind}", timeout=3)]
+                for kind in (
+                    *("prestart", "createRuntime", "createContainer"),
+                    *("startContainer", "poststart", "poststop"),
+                )
+            }
+        },
+    ),
+    **{
+        f"resources on {name}": (
+            name,
+            {
+                "linux": {
+                    "cgroupsPath": "/pods/web",
+                    "resources": {
+                        "memory": {"limit": 1 << 28, "reservation": 1 << 27, "swap": 1 << 29},
+                        "cpu": {"shares": 512, "quota": 50000, "period": 100000, "cpus": "0-1"},
+                        "pids": {"limit": 100},
+                        "devices": [
+                            {"allow": False, "access": "rwm"},
+                            {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"},
+                        ],
+                    },
+                }
+            },
+        )
+        for name in ("v1", "v2", "hybrid")
+    },
+}
+WITH_FILTER = ("new privileges with a filter", "no new privileges with a filter")

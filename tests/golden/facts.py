@@ -1,0 +1,55 @@
+"""Hosts that plans are made for, each as one value."""
+
+from __future__ import annotations
+
+from pyruntime.facts import FEATURES, CgroupFacts, Facts, Hierarchy
+
+V2 = CgroupFacts(
+    "v2",
+    unified=Hierarchy(("cpuset", "cpu", "io", "memory", "hugetlb", "pids"), "/sys/fs/cgroup"),
+    own={"": "/system.slice/engine.service"},
+)
+V1 = CgroupFacts(
+    "v1",
+    v1=(
+        Hierarchy(("cpu", "cpuacct"), "/sys/fs/cgroup/cpu,cpuacct"),
+        Hierarchy(("cpuset",), "/sys/fs/cgroup/cpuset"),
+        Hierarchy(("memory",), "/sys/fs/cgroup/memory"),
+        Hierarchy(("devices",), "/sys/fs/cgroup/devices"),
+        Hierarchy(("freezer",), "/sys/fs/cgroup/freezer"),
+        Hierarchy(("pids",), "/sys/fs/cgroup/pids"),
+        Hierarchy(("name=systemd",), "/sys/fs/cgroup/systemd"),
+    ),
+    own={name: "/" for name in ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids")},
+)
+HYBRID = CgroupFacts(
+    "hybrid",
+    v1=V1.v1,
+    unified=Hierarchy((), "/sys/fs/cgroup/unified"),
+    own={**V1.own, "": "/"},
+)
+NONE = CgroupFacts("none")
+
+
+def host(cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0) -> Facts:
+    """A host of today, less the features in *without*."""
+    return Facts(
+        kernel=(6, 12),
+        architecture="x86_64",
+        features=frozenset(FEATURES) - frozenset(without),
+        cgroup=cgroup,
+        euid=euid,
+        egid=euid,
+        last_capability=40,
+    )
+
+
+HOSTS = {
+    "v2": host(),
+    "v1": host(V1),
+    "hybrid": host(HYBRID),
+    "no cgroups": host(NONE),
+    "before 5.12": host(without=("mount_setattr",)),
+    "before 5.2": host(V1, without=FEATURES),
+    "unprivileged": host(euid=1000),
+}
