@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from pyruntime.cgroups.placement import Placement, placement
 from pyruntime.errors import Error
 from pyruntime.facts import CgroupFacts, Facts
 from pyruntime.host.facts import collect
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 PARENT = f"/pyruntime-driver-{os.getpid()}"
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cgroup_driver import PARENT, host_facts, placed_at, tops, unified_facts
+from support.cgroup_driver import PARENT, Spawn, host_facts, placed_at, tops, unified_facts
 
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.base import Cgroup
 from pyruntime.facts import Facts
-
-Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture

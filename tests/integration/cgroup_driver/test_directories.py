@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requires
 from support.cgroup_driver import (
+    Spawn,
     directories,
     placed_at,
     tops,
@@ -23,8 +22,6 @@ from pyruntime.errors import Error, KernelError
 from pyruntime.facts import Facts
 
 pytestmark = [pytest.mark.root, requires.root]
-
-Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def test_making_tells_what_is_new_and_unmaking_removes_that_alone(

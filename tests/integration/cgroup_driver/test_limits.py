@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import requires
 from support.cgroup_driver import (
+    Spawn,
     directories,
     file_of,
     host_facts,
     in_child,
     need,
     placed_at,
+    unified_facts,
 )
 
 from pyruntime.cgroups import cgroup_of
@@ -179,3 +181,33 @@ def test_the_user_who_is_given_a_cgroup_of_v2_owns_what_may_be_given(cgroup: Cgr
     assert directory.stat().st_uid == 1234
     assert (directory / "cgroup.procs").stat().st_uid == 1234
     assert (directory / "cgroup.events").stat().st_uid == 0
+
+
+def test_below_a_cgroup_with_processes_of_its_own_a_container_has_no_limits_but_runs(
+    parent: str, spawn: Spawn
+) -> None:
+    facts = unified_facts()
+    assert facts.cgroup.unified is not None
+    name = {"memory": "memory.max", "hugetlb": "hugetlb.2MB.max"}.get(
+        next((c for c in ("memory", "hugetlb") if c in facts.cgroup.unified.controllers), "")
+    )
+    if name is None:
+        pytest.skip("requires cgroup controller memory")
+    outer = placed_at(facts, f"{parent}/busy")
+    above = cgroup_of(outer.driver, outer.paths)
+    made_above = above.make()
+    process = spawn()
+    above.add(process.pid)
+    placed = placed_at(facts, f"{parent}/busy/one", unified={name: "4194304"})
+    cgroup = cgroup_of(placed.driver, placed.paths)
+    made = cgroup.make()
+    try:
+        inside = spawn()
+        cgroup.add(inside.pid)
+        assert cgroup.processes() == [inside.pid]
+        with pytest.raises(KernelError, match=r"hint: .*/busy has processes of its own"):
+            cgroup.apply(placed.writes)
+    finally:
+        above.kill()
+        cgroup.unmake(made)
+        above.unmake(made_above)

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requires
 from support.cgroup_driver import (
+    Spawn,
     directories,
     host_facts,
     in_child,
@@ -25,8 +25,6 @@ from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.base import Cgroup
 
 pytestmark = [pytest.mark.root, requires.root]
-
-Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def test_processes_are_found_below_and_in_every_hierarchy(cgroup: Cgroup, spawn: Spawn) -> None:
