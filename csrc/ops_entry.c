@@ -61,7 +61,7 @@ static int socket_address(const char *path, struct sockaddr_un *address, int *di
         return fail(CALL_connect, ENAMETOOLONG);
     memcpy(directory, path, (size_t)(name - path));
     directory[name - path] = 0;
-    *directory_fd = call_openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY, 0);
+    *directory_fd = call_openat(AT_FDCWD, name == path ? "/" : directory, O_PATH | O_DIRECTORY, 0);
     if (*directory_fd < 0)
         return *directory_fd;
     prefix = fd_path(*directory_fd);

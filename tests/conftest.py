@@ -48,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="file of allowed skip reasons; any other skip fails the run",
     )
+    group.addoption(
+        "--deny",
+        default="",
+        metavar="CALLS",
+        help="run the runtime without these system calls (openat2,clone3,...), as on an older kernel",
+    )
     parser.addoption(
         "--update-golden",
         action="store_true",
@@ -119,14 +125,22 @@ def isolated_session() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def inside_binary(isolated_session: Path) -> Path:
     """tests/inside*.c as one static program."""
-    compiler = "musl-gcc" if shutil.which("musl-gcc") else "gcc"
     target = isolated_session / "inside"
-    sources = sorted(str(path) for path in HERE.glob("inside*.c"))
-    subprocess.run(
-        [compiler, "-static", "-Os", "-s", "-Wall", "-Werror", "-o", str(target), *sources],
-        check=True,
-    )
+    compile_static(target, sorted(HERE.glob("inside*.c")))
     return target
+
+
+def compile_static(target: Path, sources: list[Path]) -> None:
+    """With musl where it is: the kernel's headers are then those of the system."""
+    compiler = ["gcc"]
+    if shutil.which("musl-gcc"):
+        multiarch = subprocess.run(
+            ["gcc", "-print-multiarch"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        headers = ["/usr/include", f"/usr/include/{multiarch}"]
+        compiler = ["musl-gcc", *[f"-idirafter{path}" for path in headers]]
+    flags = ["-static", "-Os", "-s", "-Wall", "-Werror", "-o", str(target)]
+    subprocess.run([*compiler, *flags, *map(str, sources)], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -149,12 +163,26 @@ def work(isolated_session: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def deny_binary(isolated_session: Path) -> Path:
+    """tests/deny.c: runs a command on a kernel that lacks some calls."""
+    compile_static(isolated_session / "deny", [HERE / "deny.c"])
+    return isolated_session / "deny"
+
+
+@pytest.fixture(scope="session")
+def prefix(request: pytest.FixtureRequest) -> list[str]:
+    """What the runtime is run by: `deny`, if calls are to be missing."""
+    calls = [call for call in request.config.getoption("--deny").split(",") if call]
+    return [str(request.getfixturevalue("deny_binary")), *calls, "--"] if calls else []
+
+
 @pytest.fixture
-def runtime(request: pytest.FixtureRequest, work: Path) -> Runtime:
+def runtime(request: pytest.FixtureRequest, work: Path, prefix: list[str]) -> Runtime:
     path = request.config.getoption("--runtime")
     if not path.exists():
         pytest.fail(f"no runtime at {path}; name one with --runtime")
-    return Runtime(path.absolute(), work)
+    return Runtime(path.absolute(), work, prefix)
 
 
 @pytest.fixture

@@ -20,19 +20,14 @@ def make_cgroups(launch: Launch, *_directories: str) -> None:
     """The directories, and whatever of their parents is missing."""
     cgroup = launch.cgroup
     made: list[str] = []
-    launch.on_failure(lambda: cgroup.unmake(made))
     launch.on_failure(lambda: remove_cgroups(cgroup, made))
     made += cgroup.make()
 
 
 def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:
-    """Kill who is in there, and remove what was made; the parents are tried, somebody may have moved in."""
-    from pyruntime.cgroups import cgroup_of
-
+    """Kill who is in there, and remove what was made; a parent that somebody has moved into stays."""
     cgroup.kill()
-    own = {key: path for key, path in cgroup.paths.items() if path in made}
-    cgroup_of(cgroup.driver, own).remove()
-    cgroup.unmake([path for path in made if path not in own.values()])
+    cgroup.unmake(made)
 
 
 def write_cgroup(launch: Launch, _directory: str, _file: str, _value: str, index: int) -> None:

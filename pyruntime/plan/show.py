@@ -54,6 +54,14 @@ def attributes(text: str) -> str:
     return f"recursive {joined}" if recursive == 1 else joined
 
 
+def _change(text: str) -> str:
+    """The flags of one more mount(2), or "SET:CLEAR" of a remount."""
+    found, _, clear = text.partition(":")
+    shown = KINDS["ms"](int(found))
+    cleared = KINDS["ms"](int(clear or 0))
+    return shown + ("|-" + cleared.replace("|", "|-") if cleared else "")
+
+
 def _slot(value: int) -> str:
     return f"#{value}" if value >= 0 else ""
 
@@ -98,7 +106,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "mount": ("", "", "", "attr", "target", "propagation", ""),
     "mount_classic": ("", "", "", "ms", "target", ""),
     "bind": ("", "", "recursive", "target", "attributes"),
-    "bind_classic": ("", "", "recursive", "target", ""),
+    "bind_classic": ("", "", "recursive", "target", "change"),
     "change_mount": ("", "target", "attributes"),
     "remount": ("", "ms", ""),
     "mknod": ("", "octal", "", "", "", ""),
@@ -132,6 +140,8 @@ def _argument(arg: str | int | bytes, kind: str) -> str:
         return f"{len(arg) // 8} instructions"
     if kind == "attributes":
         return attributes(str(arg))
+    if kind == "change":
+        return _change(str(arg))
     if kind == "hidden":
         return ""
     if kind and isinstance(arg, int):

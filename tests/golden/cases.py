@@ -70,9 +70,7 @@ def hook(path: str, **more: Any) -> Config:
 
 
 MAP = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-USER = merged(
-    namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}}
-)
+USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}})
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
 ENGINE_CAPABILITIES = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
@@ -157,7 +155,10 @@ CASES: dict[str, tuple[str, Config]] = {
     "remount of a bind": ("v2", mounts(bind(), bind("remount", "ro"))),
     "remount of a file system": ("v2", mounts(mount("/proc", "proc", "remount", "ro"))),
     "shared tmpfs": ("v2", mounts(mount("/run", "tmpfs", "shared"))),
-    "option that only mount(2) knows": ("v2", mounts(mount("/mnt", "ext4", "iversion", source="/dev/x"))),
+    "option that only mount(2) knows": (
+        "v2",
+        mounts(mount("/mnt", "ext4", "iversion", source="/dev/x")),
+    ),
     "overlay": (
         "v2",
         mounts(mount("/mnt", "overlay", "lowerdir=/a:/b,upperdir=/c,workdir=/d", source="overlay")),
@@ -198,7 +199,13 @@ CASES: dict[str, tuple[str, Config]] = {
         {
             "linux": {
                 "devices": [
-                    {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o600},
+                    {
+                        "path": "/dev/fuse",
+                        "type": "c",
+                        "major": 10,
+                        "minor": 229,
+                        "fileMode": 0o600,
+                    },
                     {"path": "/dev/pipe", "type": "p", "uid": 1, "gid": 2},
                     {"path": "/dev/null", "type": "c", "major": 1, "minor": 3},
                 ]
@@ -254,7 +261,11 @@ CASES: dict[str, tuple[str, Config]] = {
             },
             "linux": {
                 "personality": {"domain": "LINUX32"},
-                "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
+                "memoryPolicy": {
+                    "mode": "MPOL_BIND",
+                    "nodes": "0",
+                    "flags": ["MPOL_F_STATIC_NODES"],
+                },
             },
         },
     ),

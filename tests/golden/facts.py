@@ -20,7 +20,9 @@ V1 = CgroupFacts(
         Hierarchy(("pids",), "/sys/fs/cgroup/pids"),
         Hierarchy(("name=systemd",), "/sys/fs/cgroup/systemd"),
     ),
-    own={name: "/" for name in ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids")},
+    own={
+        name: "/" for name in ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids")
+    },
 )
 HYBRID = CgroupFacts(
     "hybrid",

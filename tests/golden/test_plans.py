@@ -29,7 +29,9 @@ def text_of(name: str) -> str:
         "/bundle",
         "/bundle/rootfs",
         placement=placement(spec, "web", facts),
-        filter=Filter(bytes(80), flags=0, optional_flags=4, notify=False) if name in WITH_FILTER else None,
+        filter=Filter(bytes(80), flags=0, optional_flags=4, notify=False)
+        if name in WITH_FILTER
+        else None,
         fifo="/run/pyruntime/web/start.fifo",
         console_socket="/run/console.sock" if terminal else "",
         pid_file="/run/web.pid" if name == "base" else "",

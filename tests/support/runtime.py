@@ -41,9 +41,10 @@ class Result:
 class Runtime:
     """*path* with its own state directory; every command's output goes to files below *work*."""
 
-    def __init__(self, path: Path, work: Path) -> None:
+    def __init__(self, path: Path, work: Path, prefix: Sequence[str] = ()) -> None:
         self.path = path
         self.work = work
+        self.prefix = prefix
         self.state_root = work / "state"
         self.environment = {**ENVIRONMENT, "TMPDIR": str(work / "tmp")}
         (work / "tmp").mkdir()
@@ -70,7 +71,7 @@ class Runtime:
         """Start a command and come back at once."""
         self._count += 1
         out, err = (self.work / "out" / f"{self._count}.{name}" for name in ("out", "err"))
-        command = [*prefix, *self.command(*args, options=options)]
+        command = [*prefix, *self.prefix, *self.command(*args, options=options)]
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
                 command,
