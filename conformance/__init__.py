@@ -1,0 +1,1 @@
+"""The OCI validation programs, run against any container runtime."""
