@@ -16,7 +16,6 @@ from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
-from pyruntime.plan.show import op_text
 from pyruntime.spec import load
 from pyruntime.spec.validate import validate
 
@@ -43,6 +42,7 @@ class Options:
         "console_size",
         "console_socket",
         "keyring",
+        "meanwhile",
         "pid_file",
         "pivot",
         "preserve_fds",
@@ -62,6 +62,7 @@ class Options:
         keyring: bool = True,
         systemd_cgroup: bool = False,
         waits: bool = True,
+        meanwhile: Callable[[], None] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.bundle = bundle
@@ -74,6 +75,7 @@ class Options:
         self.systemd_cgroup = systemd_cgroup
         self.waits = waits
         """Whether init waits for `start` (create) or goes on (run)."""
+        self.meanwhile = meanwhile
         self.warn = warn
 
 
@@ -95,6 +97,8 @@ def create(root: str, id: str, options: Options) -> Launch:
         container.remove()
         container.close()
         raise
+    if options.meanwhile is not None:
+        launch.meanwhile = options.meanwhile
     _run(launch)
     return launch
 
@@ -275,16 +279,14 @@ def missing_directories(paths: dict[str, str]) -> list[str]:
 
 
 def start_steps(plan: Plan) -> bytes:
-    """The steps after the wait: index, origin, op, first argument, text, separated by tabs and newlines."""
+    """The steps that `start` can hear of: index, origin, op, program, timeout, with tabs between and newlines after."""
     lines = []
     for index, step in enumerate(plan):
-        if step.side == "inside":
-            program = step.op.args[2] if step.op.name == "exec" else ""
-            if step.op.name in ("hook", "wait_start"):
-                program = step.op.args[0]
-            if step.op.name in ("exec", "hook", "wait_start"):
-                fields = (str(index), step.origin, step.op.name, str(program), op_text(step.op))
-                lines.append("\t".join(f.replace("\t", " ").replace("\n", " ") for f in fields))
+        name, args = step.op.name, step.op.args
+        if name in ("exec", "hook", "wait_start"):
+            program = args[2] if name == "exec" else args[0]
+            fields = (index, step.origin, name, program, args[1] if name == "hook" else 0)
+            lines.append("\t".join([str(f).replace("\t", " ").replace("\n", " ") for f in fields]))
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.container import hooks
 from pyruntime.errors import Error, KernelError
 
 TYPE_CHECKING = False
@@ -90,6 +89,8 @@ def _limit(value: int) -> int:
 
 def run_hook(launch: Launch, kind: str, index: int) -> None:
     """prestart and createRuntime: the container's environment is there, its root is not entered."""
+    from pyruntime.container import hooks
+
     hook = launch.spec["hooks"][kind][index]  # type: ignore[literal-required]
     state = hooks.state_of(launch.spec, launch.container.id, launch.bundle, "creating", launch.pid)
     hooks.run(hook, f"{kind} hook #{index}", state, launch.bundle)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 
-from pyruntime.container import report
 from pyruntime.container.executor import BARRIER, CLONED, FAILED
 from pyruntime.container.host_ops import HOST_OPS
 from pyruntime.container.process import Init, init_of
@@ -40,6 +39,7 @@ class Launch:
         "container",
         "executor",
         "init",
+        "meanwhile",
         "pid",
         "placement",
         "plan",
@@ -73,6 +73,8 @@ class Launch:
         self.pid = 0
         self.init: Init | None = None
         self.stamps_at = 0
+        self.meanwhile: Callable[[], None] = _nothing
+        """What there is to do (modules to load) while the executor works."""
         self._undo: list[Callable[[], None]] = []
 
     def on_failure(self, undo: Callable[[], None]) -> None:
@@ -91,6 +93,7 @@ class Launch:
         content, self.stamps_at = wire.encode(self.plan)
         index = self._host_steps(0)
         self.executor.begin(content)
+        self.meanwhile()
         last = max((i for i, step in enumerate(self.plan) if step.side == HOST), default=-1)
         # Nothing has to be heard after the last host step of a container that will wait for `start`.
         while index <= last or self.pid == 0:
@@ -107,14 +110,14 @@ class Launch:
                 index = self._host_steps(step)
                 self.executor.go_on()
             elif kind == FAILED:
-                raise report.failure(self.plan.steps[step], value, call, self.rootfs)
+                raise self._failure(step, value, call)
 
     def finish(self) -> None:
         """Wait until execve has happened: the way back closes, or brings the failure."""
         record = self.executor.next()
         if record is None:
             return
-        error = report.failure(self.plan.steps[record[1]], record[2], record[3], self.rootfs)
+        error = self._failure(record[1], record[2], record[3])
         self.undo(error)
         raise error
 
@@ -142,8 +145,15 @@ class Launch:
             index += 1
         return index
 
+    def _failure(self, step: int, value: int, call: int) -> Error:
+        from pyruntime.container import report
+
+        return report.failure(self.plan.steps[step], value, call, self.rootfs)
+
     def _died(self) -> Error:
         """The way back closed without a word: say what ended init, and where."""
+        from pyruntime.container import report
+
         step = self.plan.steps[min(self.executor.current_step(), len(self.plan) - 1)]
         pid, self.pid = self.pid or self.executor.pid, 0
         status = _wait(pid)
@@ -170,6 +180,10 @@ class Launch:
             except (Error, OSError) as failed:
                 if isinstance(error, Error):
                     error.notes.append(str(failed))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _wait(pid: int) -> int:

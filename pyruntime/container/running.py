@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.container import lifecycle, status
+from pyruntime.container import status
 from pyruntime.container.create import create
-from pyruntime.container.foreground import wait_for_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 def run_container(root: str, id: str, options: Options, *, detach: bool, keep: bool) -> int:
     """Make and start the container *id*; the exit status of its program, 0 with *detach*."""
+    options.meanwhile = _load_what_follows
     terminal = None
     if not detach and not options.console_socket:
         terminal = _terminal(options)
@@ -28,6 +28,8 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
             launch.executor.close()
         if detach:
             return 0
+        from pyruntime.container.foreground import wait_for_end
+
         exit_status = wait_for_end(launch.pid, terminal)
     finally:
         if terminal is not None:
@@ -35,6 +37,11 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
     if not keep:
         _delete(launch, options)
     return exit_status
+
+
+def _load_what_follows() -> None:
+    """While the executor works on another processor."""
+    from pyruntime.container import foreground, lifecycle  # noqa: F401
 
 
 def _terminal(options: Options) -> Terminal | None:
@@ -69,7 +76,7 @@ def _poststart(launch: Launch) -> None:
 
 
 def _delete(launch: Launch, options: Options) -> None:
-    from pyruntime.container import store
+    from pyruntime.container import lifecycle, store
     from pyruntime.errors import NotFound
 
     root = os.path.dirname(launch.container.path)

@@ -10,7 +10,6 @@ import os
 import select
 import sys
 
-from pyruntime.container import report
 from pyruntime.errors import Error, KernelError, WrongState
 from pyruntime.plan.step import INSIDE, Op, Step
 
@@ -50,12 +49,14 @@ def release(container: Container, init: Init, rootfs: str) -> None:
 
 
 def _failure(container: Container, record: bytes, rootfs: str) -> Error:
+    from pyruntime.container import report
+
     _, index, value, call = (
         int.from_bytes(record[i : i + 4], sys.byteorder, signed=True) for i in range(0, 16, 4)
     )
     for line in container.read("steps").decode("utf-8", "surrogateescape").split("\n"):
-        number, origin, name, program, text = line.split("\t")
+        number, origin, name, program, timeout = line.split("\t")
         if int(number) == index:
-            args = (1, 0, program) if name == "exec" else (program, 0, text)
+            args = (1, 0, program) if name == "exec" else (program, int(timeout))
             return report.failure(Step(INSIDE, Op(name, *args), origin), value, call, rootfs)
     return Error(f"step {index} failed: {os.strerror(value)}")
