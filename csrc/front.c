@@ -30,8 +30,6 @@ static const char BOOT[] = "import sys\n"
                            "sys.path.insert(0,a[1])\n"
                            "import pyruntime.where as w\n"
                            "w.directory=a[1]\n"
-                           "import pyruntime.frozen as f\n"
-                           "f.install(a[1])\n"
                            "from pyruntime.cli.main import main\n"
                            "main(a[2:])\n";
 

@@ -38,13 +38,3 @@ if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
             DEPENDS schemas/generate.py pyruntime/spec/wording.py ${SCHEMAS})
     endforeach()
 endif()
-
-# The modules in one file, those just written among them: what a verb needs is read, not searched. pyruntime/frozen.py.
-file(GLOB_RECURSE PACKAGE_SOURCES CONFIGURE_DEPENDS pyruntime/*.py)
-add_generated(_modules.bin
-    COMMAND packaging/freeze.py
-        "pyruntime._build=${CMAKE_CURRENT_BINARY_DIR}/generated/_build.py"
-        "pyruntime.spec._config_schema=${CMAKE_CURRENT_BINARY_DIR}/generated/spec/_config_schema.py"
-    DEPENDS packaging/freeze.py ${PACKAGE_SOURCES}
-        "${CMAKE_CURRENT_BINARY_DIR}/generated/_build.py"
-        "${CMAKE_CURRENT_BINARY_DIR}/generated/spec/_config_schema.py")
