@@ -62,3 +62,10 @@ def version_1() -> list[str]:
 
 def mount(*arguments: str) -> None:
     subprocess.run([shutil.which("mount") or "/bin/mount", *arguments], check=True)
+
+
+def is_hybrid() -> bool:
+    """Version 1 hierarchies beside a unified one."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    kinds = {line.partition(" - ")[2].split()[0] for line in lines}
+    return {"cgroup", "cgroup2"} <= kinds

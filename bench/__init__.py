@@ -1,0 +1,1 @@
+"""This runtime against every installed peer, interleaved."""
