@@ -17,21 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "boot.h" /* csrc/boot.py as BOOT, what Python runs */
+
 #ifndef PYTHON
 #define PYTHON "/usr/bin/python3" /* the interpreter of the build */
 #endif
 #ifndef PYTHON_VERSION
 #define PYTHON_VERSION "3"
 #endif
-
-/* What Python runs; sys.argv is -c, the directory of the package, the words of the caller. */
-static const char BOOT[] = "import sys\n"
-                           "a=sys.argv\n"
-                           "sys.path.insert(0,a[1])\n"
-                           "import pyruntime.where as w\n"
-                           "w.directory=a[1]\n"
-                           "from pyruntime.cli.main import main\n"
-                           "main(a[2:])\n";
 
 /* Where the package may be, seen from the directory of this program. */
 static const char *const PACKAGES[] = {

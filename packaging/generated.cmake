@@ -15,6 +15,7 @@ function(add_generated MODULE)
         VERBATIM)
     string(MAKE_C_IDENTIFIER "generated_${MODULE}" TARGET)
     add_custom_target("${TARGET}" ALL DEPENDS "${OUTPUT}")
+    set_property(GLOBAL APPEND PROPERTY GENERATED_MODULES "${OUTPUT}")
     install(FILES "${OUTPUT}" DESTINATION "${PACKAGE_DIRECTORY}/${BELOW}")
 endfunction()
 
@@ -38,3 +39,10 @@ if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
             DEPENDS schemas/generate.py pyruntime/spec/wording.py ${SCHEMAS})
     endforeach()
 endif()
+
+# The code of all modules in one file, which the front door's program reads instead of 80.
+file(GLOB_RECURSE MODULES CONFIGURE_DEPENDS pyruntime/*.py)
+get_property(GENERATED_MODULES GLOBAL PROPERTY GENERATED_MODULES)
+add_generated(_modules
+    COMMAND packaging/archive.py "${CMAKE_CURRENT_BINARY_DIR}/generated"
+    DEPENDS packaging/archive.py ${MODULES} ${GENERATED_MODULES})

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> NoReturn:
     """Run *argv* (without the program's name) and end the process."""
-    import gc
-
-    gc.disable()  # a process of some milliseconds makes no garbage worth a search
     sys.path += where.dependency_directories(where.directory)
     status = 1
     try:

@@ -16,7 +16,7 @@ import pytest
 
 Build = Callable[[str], Path]
 
-FRONT_C = Path(__file__).parents[3] / "csrc" / "front.c"
+ROOT = Path(__file__).parents[3]
 VERSION = "{}.{}".format(*sys.version_info[:2])
 
 TELL = """
@@ -44,7 +44,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             built[python] = tmp_path_factory.mktemp("front") / "pyruntime"
             defines = [f'-DPYTHON="{python}"', f'-DPYTHON_VERSION="{VERSION}"']
             command = [compiler, "-std=gnu17", "-static", "-Os", "-Wall", "-Wextra", "-Werror"]
-            files = [str(FRONT_C), "-o", str(built[python])]
+            header = built[python].parent / "boot.h"
+            embed = [sys.executable, "packaging/embed.py", "csrc/boot.py", str(header)]
+            subprocess.run(embed, check=True, cwd=ROOT)
+            files = ["-I", str(header.parent), str(ROOT / "csrc/front.c"), "-o", str(built[python])]
             subprocess.run([*command, *defines, *files], check=True)
         return built[python]
 
@@ -75,6 +78,17 @@ class Prefix:
         told = json.loads(self.answer.read_text())
         assert isinstance(told, dict)
         return told
+
+    def archive(self) -> Path:
+        """Put the package's code into one file, as the build does."""
+        target = self.library / "pyruntime" / "_modules"
+        words = [sys.executable, ROOT / "packaging/archive.py", self.path / "generated", target]
+        subprocess.run(words, check=True, cwd=self.library)
+        return target
+
+    def replace(self, old: str, new: str) -> None:
+        main = self.library / "pyruntime" / "cli" / "main.py"
+        main.write_text(main.read_text().replace(old, new))
 
     def refusal(self) -> str:
         result = subprocess.run([self.command, self.answer], capture_output=True, text=True)
@@ -234,6 +248,42 @@ def test_a_link_to_an_untrusted_package_is_refused(prefix: Prefix, tmp_path: Pat
     (prefix.library / "pyruntime").symlink_to(elsewhere / "pyruntime")
 
     assert prefix.refusal() == f"pyruntime: {elsewhere}: can be written by others; not used\n"
+
+
+def test_code_comes_from_the_archive_when_there_is_one(prefix: Prefix) -> None:
+    prefix.replace("argv=argv", "argv=['archive']")
+    prefix.archive()
+    prefix.replace("argv=['archive']", "argv=['file']")
+
+    assert prefix.run()["argv"] == ["archive"]
+
+
+def test_an_archive_of_another_python_is_left_alone(prefix: Prefix) -> None:
+    prefix.replace("argv=argv", "argv=['archive']")
+    archive = prefix.archive()
+    archive.write_bytes(b"\0\0" + archive.read_bytes()[2:])
+    prefix.replace("argv=['archive']", "argv=['file']")
+
+    assert prefix.run()["argv"] == ["file"]
+
+
+def test_a_module_that_the_archive_lacks_is_found_beside_the_others(prefix: Prefix) -> None:
+    prefix.replace("    fds =", "    from pyruntime.cli import more\n    fds =")
+    prefix.archive()
+    (prefix.library / "pyruntime" / "cli" / "more.py").touch()
+
+    assert prefix.run()["directory"] == str(prefix.library)
+
+
+def test_no_descriptor_is_left_open(prefix: Prefix) -> None:
+    prefix.replace("range(3)", "map(int, os.listdir('/proc/self/fd'))")
+    prefix.replace('fds = {fd: os.readlink(f"/proc/self/fd/{fd}") for', "fds = {fd: '' for")
+    prefix.archive()
+
+    fds = prefix.run(stdin=subprocess.DEVNULL)["fds"]
+
+    assert isinstance(fds, dict)
+    assert sorted(map(int, fds)) == [0, 1, 2, 3], "3 is the directory that was listed"
 
 
 def test_a_parent_death_signal_survives(prefix: Prefix) -> None:
