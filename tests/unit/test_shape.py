@@ -37,9 +37,14 @@ def test_a_function_fits_on_a_screen(file: str) -> None:
     for node in ast.walk(ast.parse((ROOT / file).read_text())):
         if isinstance(node, ast.FunctionDef) and not is_dispatch(node):
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < FUNCTION_LINES, (
-                f"{node.name}, line {node.lineno}"
+            lines = (
+                node.end_lineno
+                - node.lineno
+                + 1
+                - len((ast.get_docstring(node) or "").splitlines())
             )
+
+            assert lines <= FUNCTION_LINES, f"{node.name}, line {node.lineno}"
 
 
 def is_dispatch(node: ast.FunctionDef) -> bool:
