@@ -211,6 +211,15 @@ def test_rules_that_contradict_each_other_are_refused() -> None:
         compiled(profile)
 
 
+def test_a_rule_without_conditions_wins_wherever_it_stands() -> None:
+    general = rule("read", errnoRet=1)
+    special = rule("read", errnoRet=2, args=[argument(0, "EQ", 1)])
+
+    for given in ([general, special], [special, general], [general, rule("read", errnoRet=2)]):
+        program = compiled(simple("SCMP_ACT_ALLOW", *given))
+        assert [bpf.decide(program, ARCH, native("read"), n) for n in (0, 1)] == [ERRNO | 1] * 2
+
+
 def test_the_same_rule_twice_is_no_contradiction() -> None:
     args = [argument(0, "EQ", 1)]
 
