@@ -50,14 +50,17 @@ def version(runtime: Runtime) -> str:
 
 
 def times_table(kind: str, rows: Mapping[str, Row], runtimes: list[Runtime]) -> list[str]:
-    """p10 and median in milliseconds, and how many times a peer's p10 ours is."""
+    """Milliseconds, and ours as a multiple of each peer's: p10, in brackets the median.
+
+    Both, because they answer different questions: p10 is the quiet machine, the median this one.
+    """
     ours, *peers = [runtime.name for runtime in runtimes]
     heads = ["verb", *(f"{name}: p10 (median)" for name in (ours, *peers))]
     heads += [f"{ours} / {name}" for name in peers]
     lines = [f"Milliseconds with {TITLES[kind]}:", "", cells(heads), rule(len(heads))]
     for verb, row in rows.items():
         line = [f"`{verb}`", *(milliseconds(row[name]) for name in (ours, *peers))]
-        line += [f"{row[ours].p10 / row[name].p10:.2f}" for name in peers]
+        line += [ratios(row[ours], row[name]) for name in peers]
         lines.append(cells(line))
     return [*lines, ""]
 
@@ -70,6 +73,10 @@ def memory_table(kind: str, figures: Mapping[str, Memory]) -> list[str]:
         for name, one in figures.items()
     ]
     return [*lines, ""]
+
+
+def ratios(ours: Times, peer: Times) -> str:
+    return f"{ours.p10 / peer.p10:.2f} ({ours.median / peer.median:.2f})"
 
 
 def milliseconds(times: Times) -> str:
