@@ -44,13 +44,15 @@ check: lint ## lint, unit and golden tests; no root
 	$(BIN)/pytest -q $(wildcard tests/unit tests/golden) $(PYTEST_ARGS)
 
 lint: venv ## form, rules and types of Python and C
-	run() { if [ -x "$(BIN)/$$1" ]; then echo "+ $$1 $$2"; "$(BIN)/$$@"; \
-	    elif [ -n "$(REQUIRE_TOOLS)" ]; then echo "$$1 is missing" >&2; exit 1; \
+	failed=
+	run() { if [ -x "$(BIN)/$$1" ]; then echo "+ $$1 $$2"; "$(BIN)/$$@" || failed="$$failed $$1"; \
+	    elif [ -n "$(REQUIRE_TOOLS)" ]; then failed="$$failed $$1 (missing)"; \
 	    else echo "- $$1 is missing: left out"; fi; }
-	run ruff format --check --quiet .
-	run ruff check --quiet .
+	run ruff format --check --quiet --output-format concise .
+	run ruff check --quiet --output-format concise .
 	run mypy --no-error-summary
 	run clang-format --dry-run --Werror $(C_FILES)
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 format: venv ## rewrite Python and C to the common form
 	$(BIN)/ruff format .

@@ -6,13 +6,14 @@ import os
 import sys
 
 from pyruntime import SPEC_VERSION, __version__
+from pyruntime.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.cli.parse import Call
 
 
-def run(_call: Call) -> int:
+def run(call: Call) -> int:  # noqa: ARG001 - what every verb is given
     """Print the version."""
     os.write(1, text().encode())
     return 0
@@ -29,4 +30,16 @@ def text() -> str:
         lines.append(f"commit: {COMMIT}")
     lines.append(f"spec: {SPEC_VERSION}")
     lines.append("python: {}.{}.{}".format(*sys.version_info[:3]))
+    if library := libseccomp():
+        lines.append(f"libseccomp: {library}")
     return "\n".join(lines) + "\n"
+
+
+def libseccomp() -> str:
+    """Its version, or "" where there is none."""
+    from pyruntime.seccomp.libseccomp import version
+
+    try:
+        return ".".join(map(str, version()))
+    except Error:
+        return ""

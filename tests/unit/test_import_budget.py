@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.container import MakeContainer
-from support.runtime import Runtime
 
 import pyruntime
+from support.container import MakeContainer
+from support.runtime import Runtime
 
 LIBRARY = Path(pyruntime.__file__).parents[1]
 BASE_PYTHON = [sys.executable, "-I", "-S", "-B", "-X", "utf8=1", "-X", "importtime"]

@@ -29,14 +29,22 @@ BELOW = {
     "host": SPEC_AND_LINUX,
     "container": SPEC_AND_LINUX | {"plan", "cgroups", "seccomp", "host"},
     "commands": SPEC_AND_LINUX | {"plan", "cgroups", "seccomp", "host", "container"},
-    "cli": BOTTOM | {"commands"},
+    "cli": BOTTOM | {"commands", "seccomp"},  # --version asks libseccomp for its own
 }
 
 # What a verb is given: a name for type checkers, no import at run time.
 ONLY_FOR_TYPES = {("commands", "pyruntime.cli.parse")}
 
-PURE = ("plan/", "seccomp/", "spec/", "container/status.py", "cli/table.py", "cli/parse.py")
-PURE += ("cgroups/devices.py", "cgroups/resources")
+PURE = (
+    "plan/",
+    "seccomp/",
+    "spec/",
+    "cgroups/devices.py",
+    "cgroups/resources",
+    "container/status.py",
+    "cli/table.py",
+    "cli/parse.py",
+)
 IMPURE = {"seccomp/cache.py", "seccomp/libseccomp.py", "spec/load.py"}
 # Tables and arithmetic; the rest of linux calls the kernel.
 PURE_LINUX = {"flags", "capabilities", "signals", "namespaces"}

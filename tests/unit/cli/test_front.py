@@ -82,7 +82,12 @@ class Prefix:
     def archive(self) -> Path:
         """Put the package's code into one file, as the build does."""
         target = self.library / "pyruntime" / "_modules"
-        words = [sys.executable, ROOT / "packaging/archive.py", self.path / "generated", target]
+        words = [
+            sys.executable,
+            f"{ROOT}/packaging/archive.py",
+            f"{self.path}/generated",
+            f"{target}",
+        ]
         subprocess.run(words, check=True, cwd=self.library)
         return target
 
