@@ -100,7 +100,9 @@ class Container:
     def record(self) -> Record:
         """The record."""
         try:
-            document = decode(self.read("record.json"), name=f"{self.path}/record.json")
+            document = decode(
+                self.read("record.json"), name=f"{self.path}/record.json", surrogates=True
+            )
             if isinstance(document, dict):
                 return record_of(document)
         except (OSError, KeyError, TypeError) as error:
@@ -189,7 +191,8 @@ def ids(root: str) -> list[str]:
         names = os.listdir(root)
     except FileNotFoundError:
         return []
-    return sorted(n for n in names if not n.startswith(".") and os.path.isdir(f"{root}/{n}"))
+    # What else is there (the cache of filters) has a name that no id can have.
+    return sorted(n for n in names if ID_LETTERS.issuperset(n) and os.path.isdir(f"{root}/{n}"))
 
 
 def _open_directory(path: str) -> int:

@@ -110,7 +110,8 @@ def _capability_sets(
     sets, warnings = {}, []
     grantable = -1 if is_new(spec, "user") else facts.capabilities
     for name in SETS:
-        names = wanted.get(name) or []
+        # A name that nobody knows has been warned about when config.json was checked.
+        names = [one for one in wanted.get(name) or () if one in capabilities.BITS]
         bits, unknown = capabilities.mask(names, facts.last_capability)
         missing = capabilities.names_of(bits & ~grantable)
         sets[name] = bits & grantable
