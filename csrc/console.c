@@ -4,13 +4,13 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include <linux/magic.h>
 
 #define PEER_FLAGS (O_RDWR | O_NOCTTY | O_CLOEXEC)
 
@@ -62,8 +62,10 @@ static int send_terminal(int socket_fd, int master_fd)
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
     struct iovec text = {name, sizeof(name) - 1};
-    struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {.msg_iov = &text,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
     header->cmsg_level = SOL_SOCKET;

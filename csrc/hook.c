@@ -66,7 +66,8 @@ static int wait_hook(int pid, int64_t seconds)
     if (seconds > 0) {
         fd_auto pid_fd = call_pidfd_open(pid);
         struct pollfd poll_fd = {.fd = pid_fd, .events = POLLIN};
-        int ready = pid_fd < 0 ? 0 : poll(&poll_fd, 1, (int)(seconds > 2000000 ? -1 : seconds * 1000));
+        int ready =
+            pid_fd < 0 ? 0 : poll(&poll_fd, 1, (int)(seconds > 2000000 ? -1 : seconds * 1000));
 
         if (ready == 0) {
             kill(-pid, SIGKILL);

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/bpf.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,8 +14,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <linux/bpf.h>
-#include <linux/magic.h>
 
 /* The runtime's /proc, before anything of the container exists. Its root has inode 1 (PROC_ROOT_INO). */
 static int op_open_proc(struct args *a)
@@ -91,8 +91,8 @@ static int op_connect(struct args *a)
 
 static int op_open_tree(struct args *a)
 {
-    return set_slot(a->n[0], call_open_tree(AT_FDCWD, a->s[1],
-                                            OPEN_TREE_CLONE | (a->n[2] ? AT_RECURSIVE : 0)));
+    return set_slot(
+        a->n[0], call_open_tree(AT_FDCWD, a->s[1], OPEN_TREE_CLONE | (a->n[2] ? AT_RECURSIVE : 0)));
 }
 
 static int op_setns(struct args *a)
@@ -141,7 +141,7 @@ static int op_device_filter(struct args *a)
         .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
         .insn_cnt = (uint32_t)(a->blob.length / sizeof(struct bpf_insn)),
         .insns = (uint64_t)(uintptr_t)a->blob.data,
-        .license = (uint64_t)(uintptr_t) "Apache-2.0",
+        .license = (uint64_t)(uintptr_t)"Apache-2.0",
     };
     union bpf_attr attach = {
         .target_fd = (uint32_t)slot(a->n[0]),
@@ -213,22 +213,13 @@ static int op_join_time(struct args *a)
 }
 
 const struct op entry_ops[] = {
-    {"open_proc", "", op_open_proc},
-    {"open", "nsn", op_open},
-    {"adopt", "nn", op_adopt},
-    {"connect", "ns", op_connect},
-    {"open_tree", "nsn", op_open_tree},
-    {"setns", "nns", op_setns},
-    {"unshare", "n", op_unshare},
-    {"set_dumpable", "n", op_set_dumpable},
-    {"write_proc", "ss", op_write_proc},
-    {"sysctl", "ss", op_write_proc},
-    {"write_slot", "ns", op_write_slot},
-    {"device_filter", "nb", op_device_filter},
-    {"clone", "nn", op_clone},
-    {"clone_classic", "n", op_clone_classic},
-    {"barrier", "n", op_barrier},
-    {"join_cgroup", "n", op_join_cgroup},
-    {"join_time", "", op_join_time},
-    {NULL, NULL, NULL},
+    {"open_proc", "", op_open_proc},     {"open", "nsn", op_open},
+    {"adopt", "nn", op_adopt},           {"connect", "ns", op_connect},
+    {"open_tree", "nsn", op_open_tree},  {"setns", "nns", op_setns},
+    {"unshare", "n", op_unshare},        {"set_dumpable", "n", op_set_dumpable},
+    {"write_proc", "ss", op_write_proc}, {"sysctl", "ss", op_write_proc},
+    {"write_slot", "ns", op_write_slot}, {"device_filter", "nb", op_device_filter},
+    {"clone", "nn", op_clone},           {"clone_classic", "n", op_clone_classic},
+    {"barrier", "n", op_barrier},        {"join_cgroup", "n", op_join_cgroup},
+    {"join_time", "", op_join_time},     {NULL, NULL, NULL},
 };

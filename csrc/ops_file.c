@@ -35,7 +35,8 @@ static int op_mknod(struct args *a)
         return parent_fd;
     if (mknodat(parent_fd, name, mode, S_ISFIFO(mode) ? 0 : device) < 0)
         result = errno == EEXIST ? check_node(parent_fd, name, mode, device) : failed(CALL_mknodat);
-    if (result >= 0 && fchownat(parent_fd, name, (uid_t)a->n[4], (gid_t)a->n[5], AT_SYMLINK_NOFOLLOW) < 0)
+    if (result >= 0 &&
+        fchownat(parent_fd, name, (uid_t)a->n[4], (gid_t)a->n[5], AT_SYMLINK_NOFOLLOW) < 0)
         result = failed(CALL_fchownat);
     if (result >= 0 && fchmodat(parent_fd, name, mode & 07777, 0) < 0)
         result = failed(CALL_fchmodat);

@@ -66,7 +66,8 @@ static int op_idmap(struct args *a)
 
     if (tree_fd < 0 || userns_fd < 0)
         return tree_fd < 0 ? tree_fd : userns_fd;
-    return call_mount_setattr(tree_fd, a->n[2] ? AT_RECURSIVE : 0, MOUNT_ATTR_IDMAP, 0, 0, userns_fd);
+    return call_mount_setattr(tree_fd, a->n[2] ? AT_RECURSIVE : 0, MOUNT_ATTR_IDMAP, 0, 0,
+                              userns_fd);
 }
 
 const struct op idmap_ops[] = {

@@ -7,11 +7,11 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include <linux/magic.h>
 
 enum { TARGET_STRICT = 1, TARGET_IN_PROC = 2, TARGET_COPY_UP = 4, TARGET_KEEP_MODE = 8 };
 
@@ -60,8 +60,8 @@ static int set_attributes(int fd, const char *text)
             return fail(CALL_plan, EINVAL);
         text += length + (text[length] == ':');
     }
-    return call_mount_setattr(fd, value[0] ? AT_RECURSIVE : 0, (uint64_t)value[1], (uint64_t)value[2],
-                              (uint64_t)value[3], -1);
+    return call_mount_setattr(fd, value[0] ? AT_RECURSIVE : 0, (uint64_t)value[1],
+                              (uint64_t)value[2], (uint64_t)value[3], -1);
 }
 
 static int set_all_attributes(int fd, struct args *a, int first)
@@ -139,7 +139,8 @@ static int op_mount_classic(struct args *a)
         return target_fd;
     if (fstat(target_fd, &status) < 0)
         return failed(CALL_fstat);
-    if (a->n[4] & TARGET_COPY_UP && (old_fd = call_openat(target_fd, ".", O_RDONLY | O_DIRECTORY, 0)) < 0)
+    if (a->n[4] & TARGET_COPY_UP &&
+        (old_fd = call_openat(target_fd, ".", O_RDONLY | O_DIRECTORY, 0)) < 0)
         return old_fd;
     result = call_mount(a->s[2], fd_path(target_fd), a->s[1], (unsigned long)a->n[3], a->s[5]);
     if (result < 0 || !(a->n[4] & (TARGET_COPY_UP | TARGET_KEEP_MODE)))
@@ -190,8 +191,9 @@ static int change_classic(int fd, const char *text)
     int64_t set, clear;
 
     if (!colon)
-        return number(text, &set) < 0 ? fail(CALL_plan, EINVAL)
-                                      : call_mount(NULL, fd_path(fd), NULL, (unsigned long)set, NULL);
+        return number(text, &set) < 0
+                   ? fail(CALL_plan, EINVAL)
+                   : call_mount(NULL, fd_path(fd), NULL, (unsigned long)set, NULL);
     if ((size_t)(colon - text) >= sizeof(digits))
         return fail(CALL_plan, EINVAL);
     memcpy(digits, text, (size_t)(colon - text));

@@ -3,6 +3,8 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,8 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 
 static int op_setsid(struct args *a)
 {

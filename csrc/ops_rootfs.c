@@ -41,7 +41,8 @@ static int op_private_parent(struct args *a)
 static int op_bind_rootfs(struct args *a)
 {
     fd_auto tree_fd = call_open_tree(AT_FDCWD, a->s[0], OPEN_TREE_CLONE | AT_RECURSIVE);
-    fd_auto place_fd = tree_fd < 0 ? tree_fd : call_openat(AT_FDCWD, a->s[0], O_PATH | O_DIRECTORY, 0);
+    fd_auto place_fd =
+        tree_fd < 0 ? tree_fd : call_openat(AT_FDCWD, a->s[0], O_PATH | O_DIRECTORY, 0);
     int result = place_fd < 0 ? place_fd : call_move_mount(tree_fd, place_fd);
 
     if (result >= 0)
@@ -66,8 +67,8 @@ static int op_bind_rootfs_classic(struct args *a)
 
 static int bind_over(int target_fd, int source_fd, uint64_t attributes)
 {
-    fd_auto tree_fd = call_open_tree(source_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE |
-                                                        (attributes ? AT_RECURSIVE : 0));
+    fd_auto tree_fd = call_open_tree(
+        source_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | (attributes ? AT_RECURSIVE : 0));
     int result = tree_fd < 0 ? tree_fd : 0;
 
     if (result >= 0 && attributes)

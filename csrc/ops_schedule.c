@@ -42,7 +42,9 @@ static int op_scheduler(struct args *a)
 
 static int op_io_priority(struct args *a)
 {
-    return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)a->n[0]) < 0 ? failed(CALL_ioprio_set) : 0;
+    return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)a->n[0]) < 0
+               ? failed(CALL_ioprio_set)
+               : 0;
 }
 
 /* The numbers from argument *first* on, as bits. */
@@ -67,7 +69,8 @@ static int op_memory_policy(struct args *a)
 
     if (result < 0)
         return result;
-    return syscall(SYS_set_mempolicy, (int)a->n[0], a->count > 1 ? mask : NULL, a->count > 1 ? MAX_BITS : 0) < 0
+    return syscall(SYS_set_mempolicy, (int)a->n[0], a->count > 1 ? mask : NULL,
+                   a->count > 1 ? MAX_BITS : 0) < 0
                ? failed(CALL_set_mempolicy)
                : 0;
 }
@@ -79,14 +82,13 @@ static int op_cpu_affinity(struct args *a)
 
     if (result < 0)
         return result;
-    return syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) < 0 ? failed(CALL_sched_setaffinity) : 0;
+    return syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) < 0
+               ? failed(CALL_sched_setaffinity)
+               : 0;
 }
 
 const struct op schedule_ops[] = {
-    {"personality", "n", op_personality},
-    {"scheduler", "nnnnnnn", op_scheduler},
-    {"io_priority", "n", op_io_priority},
-    {"memory_policy", "n*", op_memory_policy},
-    {"cpu_affinity", "*", op_cpu_affinity},
-    {NULL, NULL, NULL},
+    {"personality", "n", op_personality},   {"scheduler", "nnnnnnn", op_scheduler},
+    {"io_priority", "n", op_io_priority},   {"memory_policy", "n*", op_memory_policy},
+    {"cpu_affinity", "*", op_cpu_affinity}, {NULL, NULL, NULL},
 };

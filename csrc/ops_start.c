@@ -10,9 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int op_console(struct args *a);   /* console.c */
-int op_hook(struct args *a);      /* hook.c */
-int op_home(struct args *a);      /* home.c */
+int op_console(struct args *a); /* console.c */
+int op_hook(struct args *a);    /* hook.c */
+int op_home(struct args *a);    /* home.c */
 const char *home_variable(void);
 
 static char executable[PATH_MAX]; /* what find_executable found */
@@ -113,7 +113,8 @@ static int op_find_executable(struct args *a)
         if (result >= 0)
             return 0;
         if (result == -EACCES)
-            best = result; /* as execvp: a found one that may not be run says more than "not found" */
+            best =
+                result; /* as execvp: a found one that may not be run says more than "not found" */
         path += length;
         if (!*path)
             break;

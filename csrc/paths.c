@@ -9,10 +9,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/magic.h>
 
 enum { MAX_DEPTH = 200, MAX_LINKS = 40, MAX_RETRIES = 64 };
 

@@ -13,12 +13,14 @@
 enum { TEXT_AT = 64, MAX_ARGS = 16384, MAX_NUMBERS = 64, MAX_SLOTS = 4096 };
 
 struct plan_header {
-    char magic[8];            /* "PYRPLAN1" */
-    uint32_t text_length;     /* bytes of text, the last one NUL */
-    volatile uint32_t current; /* written by the executor: the step under way, so that a sudden death has an address */
+    char magic[8];        /* "PYRPLAN1" */
+    uint32_t text_length; /* bytes of text, the last one NUL */
+    volatile uint32_t
+        current; /* written by the executor: the step under way, so that a sudden death has an address */
     uint32_t steps;
-    uint32_t stamps;          /* offset of uint64_t[steps], nanoseconds of CLOCK_MONOTONIC when a step began; 0: none */
-    uint32_t blobs;           /* offset of the first blob */
+    uint32_t
+        stamps; /* offset of uint64_t[steps], nanoseconds of CLOCK_MONOTONIC when a step began; 0: none */
+    uint32_t blobs; /* offset of the first blob */
 };
 
 struct blob {
@@ -41,16 +43,16 @@ struct op {
     int (*run)(struct args *a); /* 0 or -errno */
 };
 
-extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[], process_ops[], schedule_ops[],
-    start_ops[];
+extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[],
+    process_ops[], schedule_ops[], start_ops[];
 
 /* ---- descriptors */
 
 extern int root_fd; /* the container's root: every path inside it is resolved from here */
 extern int proc_fd; /* the runtime's /proc, verified: every write below /proc goes through here */
 
-int slot(int64_t number);                /* the descriptor in a slot, -EBADF when empty */
-int set_slot(int64_t number, int fd);    /* takes *fd*; passes an error through */
+int slot(int64_t number);             /* the descriptor in a slot, -EBADF when empty */
+int set_slot(int64_t number, int fd); /* takes *fd*; passes an error through */
 
 static inline void close_fd(int *fd)
 {
@@ -72,10 +74,11 @@ static inline int take_fd(int *fd)
 
 enum { WALK_NOFOLLOW = 1, WALK_DIRECTORIES = 2, WALK_FILE = 4, WALK_NO_SYMLINKS = 8 };
 
-int open_in_root(const char *path, int walk);               /* O_PATH descriptor, or -errno */
-int open_parent(const char *path, const char **name);       /* of the last component; parents are made (0755) */
-int open_proc_file(const char *path, int flags);            /* below proc_fd; no link leads out */
-const char *fd_path(int fd);                                /* "/proc/self/fd/N", for calls that know only paths */
+int open_in_root(const char *path, int walk); /* O_PATH descriptor, or -errno */
+int open_parent(const char *path,
+                const char **name); /* of the last component; parents are made (0755) */
+int open_proc_file(const char *path, int flags); /* below proc_fd; no link leads out */
+const char *fd_path(int fd); /* "/proc/self/fd/N", for calls that know only paths */
 
 /* ---- sync.c: the way back */
 
@@ -83,9 +86,9 @@ enum report_kind { REPORT_PROBED = 1, REPORT_CLONED, REPORT_BARRIER, REPORT_FAIL
 
 void sync_use(int report, int go);
 void sync_report(enum report_kind kind, int step, int value, int call);
-int sync_wait(void);                     /* for one byte of the runtime; -EPIPE when it has gone */
-int sync_is_ours(int fd);                /* whether close_fds must keep it */
-void sync_switch(int fifo_fd);           /* from the pipes to the start fifo */
+int sync_wait(void);           /* for one byte of the runtime; -EPIPE when it has gone */
+int sync_is_ours(int fd);      /* whether close_fds must keep it */
+void sync_switch(int fifo_fd); /* from the pipes to the start fifo */
 
 int number(const char *text, int64_t *value); /* strict decimal; -EINVAL */
 extern int current_step;

@@ -5,9 +5,9 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <linux/close_range.h>
 
 int probe(void);
 

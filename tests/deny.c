@@ -16,9 +16,11 @@ static const struct {
     const char *name;
     unsigned number;
 } calls[] = {
-    {"openat2", SYS_openat2},   {"clone3", SYS_clone3},         {"fsopen", SYS_fsopen},
-    {"fsconfig", SYS_fsconfig}, {"fsmount", SYS_fsmount},       {"open_tree", SYS_open_tree},
-    {"move_mount", SYS_move_mount}, {"mount_setattr", SYS_mount_setattr}, {"close_range", SYS_close_range},
+    {"openat2", SYS_openat2},         {"clone3", SYS_clone3},
+    {"fsopen", SYS_fsopen},           {"fsconfig", SYS_fsconfig},
+    {"fsmount", SYS_fsmount},         {"open_tree", SYS_open_tree},
+    {"move_mount", SYS_move_mount},   {"mount_setattr", SYS_mount_setattr},
+    {"close_range", SYS_close_range},
 };
 
 static int number_of(const char *name)
@@ -43,8 +45,10 @@ int main(int argc, char **argv)
 
         if (number < 0 || length > 60)
             return fprintf(stderr, "deny: %s: not a call that I know\n", argv[i]), 2;
-        program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1);
-        program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+        program[length++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1);
+        program[length++] =
+            (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
     }
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     filter.len = (unsigned short)length;

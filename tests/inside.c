@@ -145,8 +145,9 @@ static int show_stat(char **arg)
 
     if (lstat(arg[0], &st) < 0)
         return -1;
-    printf("type=%s mode=%04o uid=%u gid=%u rdev=%u:%u size=%lld\n", type_name(st.st_mode), st.st_mode & 07777, st.st_uid,
-           st.st_gid, major(st.st_rdev), minor(st.st_rdev), (long long)st.st_size);
+    printf("type=%s mode=%04o uid=%u gid=%u rdev=%u:%u size=%lld\n", type_name(st.st_mode),
+           st.st_mode & 07777, st.st_uid, st.st_gid, major(st.st_rdev), minor(st.st_rdev),
+           (long long)st.st_size);
     return 0;
 }
 

@@ -29,13 +29,17 @@ extern char **environ;
 
 const char *errno_name(int number)
 {
-#define NAME(e) case e: return #e;
+#define NAME(e)                                                                                    \
+    case e: return #e;
     switch (number) {
-        NAME(EPERM) NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(ENXIO) NAME(E2BIG) NAME(ENOEXEC) NAME(EBADF)
-        NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT) NAME(EBUSY) NAME(EEXIST) NAME(EXDEV) NAME(ENODEV)
-        NAME(ENOTDIR) NAME(EISDIR) NAME(EINVAL) NAME(ENFILE) NAME(EMFILE) NAME(ENOTTY) NAME(ETXTBSY) NAME(EFBIG)
-        NAME(ENOSPC) NAME(EROFS) NAME(EMLINK) NAME(EPIPE) NAME(EDOM) NAME(ERANGE) NAME(ENAMETOOLONG) NAME(ENOSYS)
-        NAME(ELOOP) NAME(EOVERFLOW) NAME(EOPNOTSUPP) NAME(EAFNOSUPPORT) NAME(ENOKEY) NAME(ECONNREFUSED)
+        NAME(EPERM)
+        NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(ENXIO) NAME(E2BIG) NAME(ENOEXEC)
+            NAME(EBADF) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT) NAME(EBUSY) NAME(EEXIST)
+                NAME(EXDEV) NAME(ENODEV) NAME(ENOTDIR) NAME(EISDIR) NAME(EINVAL) NAME(ENFILE)
+                    NAME(EMFILE) NAME(ENOTTY) NAME(ETXTBSY) NAME(EFBIG) NAME(ENOSPC) NAME(EROFS)
+                        NAME(EMLINK) NAME(EPIPE) NAME(EDOM) NAME(ERANGE) NAME(ENAMETOOLONG)
+                            NAME(ENOSYS) NAME(ELOOP) NAME(EOVERFLOW) NAME(EOPNOTSUPP)
+                                NAME(EAFNOSUPPORT) NAME(ENOKEY) NAME(ECONNREFUSED)
     }
 #undef NAME
     static char text[16];
@@ -97,16 +101,16 @@ static int show_capabilities(char **arg)
     wide[0] = data[0].effective | (unsigned long long)data[1].effective << 32;
     wide[1] = data[0].permitted | (unsigned long long)data[1].permitted << 32;
     wide[2] = data[0].inheritable | (unsigned long long)data[1].inheritable << 32;
-    printf("bounding=%llx\neffective=%llx\npermitted=%llx\ninheritable=%llx\nambient=%llx\n", set_of(in_bounding), wide[0],
-           wide[1], wide[2], set_of(in_ambient));
+    printf("bounding=%llx\neffective=%llx\npermitted=%llx\ninheritable=%llx\nambient=%llx\n",
+           set_of(in_bounding), wide[0], wide[1], wide[2], set_of(in_ambient));
     return 0;
 }
 
 static int show_confinement(char **arg)
 {
     (void)arg;
-    printf("no_new_privs=%d seccomp=%d dumpable=%d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_SECCOMP, 0, 0, 0, 0),
-           prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+    printf("no_new_privs=%d seccomp=%d dumpable=%d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+           prctl(PR_GET_SECCOMP, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
     return 0;
 }
 
@@ -147,8 +151,9 @@ static int show_names(char **arg)
 
 static int show_limits(char **arg)
 {
-    static const char *const names[] = {"CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS",
-                                        "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
+    static const char *const names[] = {
+        "CPU",     "FSIZE", "DATA",  "STACK",      "CORE",     "RSS",  "NPROC",  "NOFILE",
+        "MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
 
     (void)arg;
     for (int i = 0; i < 16; i++) {
@@ -156,7 +161,8 @@ static int show_limits(char **arg)
 
         if (getrlimit(i, &limit) < 0)
             return -1;
-        printf("RLIMIT_%s %lld %lld\n", names[i], (long long)limit.rlim_cur, (long long)limit.rlim_max);
+        printf("RLIMIT_%s %lld %lld\n", names[i], (long long)limit.rlim_cur,
+               (long long)limit.rlim_max);
     }
     return 0;
 }
@@ -185,8 +191,9 @@ static int show_tty(char **arg)
     ioctl(0, TIOCGWINSZ, &size);
     if (ttyname_r(0, name, sizeof name))
         name[0] = 0;
-    printf("isatty=%d%d%d name=%s rows=%d cols=%d controlling=%s foreground=%d\n", isatty(0), isatty(1), isatty(2), name,
-           size.ws_row, size.ws_col, fd < 0 ? errno_name(errno) : "yes", tcgetpgrp(0) == getpgrp());
+    printf("isatty=%d%d%d name=%s rows=%d cols=%d controlling=%s foreground=%d\n", isatty(0),
+           isatty(1), isatty(2), name, size.ws_row, size.ws_col, fd < 0 ? errno_name(errno) : "yes",
+           tcgetpgrp(0) == getpgrp());
     if (fd >= 0)
         close(fd);
     return 0;
@@ -211,15 +218,16 @@ static int show_signals(char **arg)
 static int show_scheduling(char **arg)
 {
     (void)arg;
-    printf("policy=%d nice=%d ioprio=%ld personality=%x\n", sched_getscheduler(0), getpriority(PRIO_PROCESS, 0),
-           syscall(SYS_ioprio_get, 1, 0), personality(0xffffffff));
+    printf("policy=%d nice=%d ioprio=%ld personality=%x\n", sched_getscheduler(0),
+           getpriority(PRIO_PROCESS, 0), syscall(SYS_ioprio_get, 1, 0), personality(0xffffffff));
     return 0;
 }
 
 static int show_keyring(char **arg)
 {
     char text[256];
-    long size = syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, -3 /* KEY_SPEC_SESSION_KEYRING */, text, sizeof text);
+    long size = syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, -3 /* KEY_SPEC_SESSION_KEYRING */,
+                        text, sizeof text);
 
     (void)arg;
     return size < 0 ? -1 : puts(text) < 0;
@@ -247,7 +255,8 @@ static int hook(char **arg)
     copy_line(out, 0);
     for (char **variable = environ; *variable; variable++)
         fprintf(out, "%s env %s\n", arg[1], *variable);
-    fprintf(out, "%s cwd %s\n%s uid %d\n", arg[1], getcwd(target, sizeof target) ? target : "?", arg[1], getuid());
+    fprintf(out, "%s cwd %s\n%s uid %d\n", arg[1], getcwd(target, sizeof target) ? target : "?",
+            arg[1], getuid());
     for (int i = 0; i < 5; i++) {
         ssize_t size;
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import requires
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

@@ -20,9 +20,7 @@ V1 = CgroupFacts(
         Hierarchy(("pids",), "/sys/fs/cgroup/pids"),
         Hierarchy(("name=systemd",), "/sys/fs/cgroup/systemd"),
     ),
-    own={
-        name: "/" for name in ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids")
-    },
+    own=dict.fromkeys(("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids"), "/"),
 )
 HYBRID = CgroupFacts(
     "hybrid",

@@ -125,7 +125,13 @@ def run(cache: Path, root: Path, installed: Path | None, job: Job) -> int:
     """Boot, pass on what the command prints, and give back its exit status."""
     out, out_fd = os.pipe()
     err, err_fd = os.pipe()
-    environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/job/uml"]
+    environment = [
+        "env",
+        "-i",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=/root",
+        "TMPDIR=/job/uml",
+    ]
     kernel = ["/usr/bin/linux.uml", *kernel_arguments(job, out_fd, err_fd)]
     boot = shlex.join([*environment, "chroot", "root", *kernel])
     script = f"{stage(cache, root, installed, job)}\n{boot} >&2 || true\ncat job/status 2>/dev/null"

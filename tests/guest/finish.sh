@@ -27,7 +27,7 @@ systemctl mask --quiet \
     systemd-journal-flush.service systemd-update-utmp.service systemd-random-seed.service \
     systemd-binfmt.service proc-sys-fs-binfmt_misc.automount kmod-static-nodes.service \
     modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service \
-    getty.target console-getty.service podman.service podman.socket podman-auto-update.timer
+    tmp.mount getty.target console-getty.service podman.service podman.socket podman-auto-update.timer
 
 # Nor has the work that systemd does after an upgrade.
 ldconfig

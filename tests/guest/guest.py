@@ -17,8 +17,8 @@ from pathlib import Path
 # This directory's own modules are known as guest.*, to the type checker as well; as a script it would shadow them.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from guest import boot, install, rootfs
-from guest.space import GuestError
+from guest import boot, install, rootfs  # noqa: E402
+from guest.space import GuestError  # noqa: E402
 
 UNUSABLE = 125
 """What `run` exits with when the guest and not the command is at fault; 124 says that the time was up."""
@@ -99,7 +99,11 @@ def main() -> int:
             rootfs.clean(options.cache)
             return 0
         root = rootfs.ensure(options.cache, options.mirror)
-        print(install.ensure(options.cache, root, options.checkout) if options.verb == "install" else root)
+        print(
+            install.ensure(options.cache, root, options.checkout)
+            if options.verb == "install"
+            else root
+        )
     except GuestError as error:
         print(f"guest.py: {error}", file=sys.stderr)
         return UNUSABLE

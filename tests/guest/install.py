@@ -22,7 +22,12 @@ NOT_BUILT_FROM = (".ci", ".github", "bench", "conformance", "demo", "docs", "tes
 EXTRAS = "[test]"
 
 # What leads pip to its index here leads it there too, at the same paths.
-PIP_FILES = ("/etc/pip.conf", "/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt")
+PIP_FILES = (
+    "/etc/pip.conf",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/ssl/certs/ca-certificates.crt",
+)
 PIP_SETTINGS = (
     "PIP_CLIENT_CERT",
     "PIP_DEFAULT_TIMEOUT",
@@ -61,7 +66,17 @@ def ensure(cache: Path, root: Path, checkout: Path) -> Path:
 
 def sources(checkout: Path) -> Iterator[str]:
     """What the package is built from: tracked files and new ones, as git tells."""
-    command = ["git", "-C", str(checkout), "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"]
+    command = [
+        "git",
+        "-C",
+        str(checkout),
+        "-c",
+        "safe.directory=*",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+    ]
     listing = subprocess.run([*command, "--exclude-standard"], capture_output=True, check=False)
     if listing.returncode == 0:
         names = listing.stdout.decode().split("\0")

@@ -70,7 +70,9 @@ def ensure(cache: Path, mirror: str) -> Path:
 
 def make(target: Path, mirror: str, log: Path) -> None:
     if not shutil.which("debootstrap"):
-        raise GuestError("debootstrap is missing: apt-get install debootstrap debian-archive-keyring")
+        raise GuestError(
+            "debootstrap is missing: apt-get install debootstrap debian-archive-keyring"
+        )
     recipe = tomllib.loads(RECIPE.read_text())
     say(f"making {target.name} from {mirror}, about 100 s; log in {log}")
     log.write_bytes(b"")
@@ -97,7 +99,10 @@ def machine_mirror() -> str:
     """The Debian mirror that this machine's apt is configured with."""
     query = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(REPO_URI)"]
     answer = subprocess.run(
-        [*query, "Created-By: Packages", "Label: Debian"], capture_output=True, text=True, check=False
+        [*query, "Created-By: Packages", "Label: Debian"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     for line in answer.stdout.splitlines():
         origin, component, uri = line.split(" ", 2)

@@ -38,7 +38,11 @@ def bind(source: Path | str, target: Path | str, *, writable: bool = False) -> s
 def logged(command: Sequence[str], log: Path, what: str) -> None:
     """Run *command* with its output in *log*, whose end is shown if it fails."""
     with log.open("ab") as out:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False
+        )
     if done.returncode != 0:
         tail = log.read_text(errors="replace").splitlines()[-30:]
-        raise GuestError("\n".join([f"{what}: exit status {done.returncode}; {log} ends with:", *tail]))
+        raise GuestError(
+            "\n".join([f"{what}: exit status {done.returncode}; {log} ends with:", *tail])
+        )

@@ -52,7 +52,16 @@ def test_the_guest_has_nothing_but_cgroup_v2(installed: str) -> None:
 def test_the_integration_tests_pass_there(installed: str) -> None:
     python, runtime = f"{installed}/bin/python", f"{installed}/bin/pyruntime"
     skips = HERE / "expected-skips.txt"
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration", "--runtime", runtime]
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/integration",
+        "--runtime",
+        runtime,
+    ]
     shares = ("--share", installed, "--share", CHECKOUT, "--cwd", CHECKOUT)
 
     done = guest(

@@ -15,7 +15,6 @@ from support.config import Config, drop_namespace
 from support.container import INSIDE, Container, MakeContainer
 from support.wait import wait_for_exit, wait_until
 
-
 RUNC_WRAPS = pytest.mark.deviates(runc="1.1 takes the number modulo 2**32: it is root")
 
 
@@ -244,7 +243,7 @@ def test_process_file_decides_everything(running: Container, work: Path) -> None
         user={"uid": 3, "gid": 4, "additionalGids": [9]},
         cwd="/tmp",
         env=["ONLY=this", "HOME=/x"],
-        rlimits=[{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 88}],
+        rlimits=[{"type": "RLIMIT_FSIZE", "soft": 77777, "hard": 88888}],
         capabilities={
             "bounding": ["CAP_CHOWN"],
             "effective": [],
@@ -262,7 +261,7 @@ def test_process_file_decides_everything(running: Container, work: Path) -> None
     assert sorted(result.sections[1].split()) == ["HOME=/x", "ONLY=this"]
     assert result.sections[2] == "/tmp"
     assert result.sections[3] == "0022"
-    assert "RLIMIT_NOFILE 77 88" in result.sections[4].splitlines()
+    assert "RLIMIT_FSIZE 77777 88888" in result.sections[4].splitlines()
     assert result.sections[5].splitlines()[0] == "bounding=1"
     assert "no_new_privs=1" in result.sections[6]
 

@@ -290,9 +290,7 @@ def test_all_maps_are_written(mapped: Container) -> None:
         {"containerID": 500, "hostID": 300000, "size": 5},
     ]
     mapped.config["linux"]["uidMappings"] = mapped.config["linux"]["gidMappings"] = maps
-    mapped.config["mounts"] = [
-        m for m in mapped.config["mounts"] if m["destination"] not in ("/dev/pts",)
-    ]
+    mapped.config["mounts"] = [m for m in mapped.config["mounts"] if m["destination"] != "/dev/pts"]
     mapped.config["process"]["args"] = [
         "/bin/inside",
         "cat",

@@ -78,6 +78,12 @@ def reap_all() -> None:
             pass
 
 
+def remaining(known: set[int]) -> set[int]:
+    """The descendants that are not *known*, zombies having been reaped."""
+    reap_all()
+    return set(descendants()) - known
+
+
 def remains(runtime: Runtime, cgroup_parent: str, before: Snapshot, known: set[int]) -> list[str]:
     """Everything that is still there, in words."""
     reap_all()
@@ -95,9 +101,7 @@ def clean(cgroup_parent: str, known: set[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(TimeoutError):
-        wait_until(
-            lambda: reap_all() or not set(descendants()) - known, "all processes gone", deadline_s=5
-        )
+        wait_until(lambda: not remaining(known), "all processes gone", deadline_s=5)
     for path in cgroups.directories(cgroup_parent):
         with contextlib.suppress(TimeoutError):
             cgroups.remove_all("/" + str(path.name))

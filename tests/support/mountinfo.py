@@ -28,7 +28,7 @@ def parse(lines: Iterable[str]) -> list[Mount]:
 def _mount(line: str) -> Mount:
     left, right = line.rstrip("\n").split(" - ", 1)
     mount_id, parent_id, _device, root, at, options, *optional = left.split()
-    fstype, source, data = (right.split(" ") + ["", ""])[:3]
+    fstype, source, data = [*right.split(" "), "", ""][:3]
     kinds = frozenset(field.split(":")[0] for field in optional)
     return Mount(int(mount_id), int(parent_id), _unescape(root), _unescape(at), frozenset(options.split(",")), kinds,
                  fstype, _unescape(source), frozenset(data.split(",")))  # fmt: skip

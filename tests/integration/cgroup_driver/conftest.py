@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cgroup_driver import PARENT, Spawn, host_facts, placed_at, tops, unified_facts
 
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.base import Cgroup
 from pyruntime.facts import Facts
+from support.cgroup_driver import PARENT, Spawn, host_facts, placed_at, tops, unified_facts
 
 
 @pytest.fixture

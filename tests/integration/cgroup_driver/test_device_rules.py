@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import requires
+from pyruntime.cgroups import cgroup_of
+from pyruntime.cgroups.base import Cgroup
+from pyruntime.cgroups.devices import program, rules
 from support.cgroup_driver import (
     host_facts,
     in_child,
     placed_at,
     unified_facts,
 )
-
-from pyruntime.cgroups import cgroup_of
-from pyruntime.cgroups.base import Cgroup
-from pyruntime.cgroups.devices import program, rules
 
 pytestmark = [pytest.mark.root, requires.root]
 

@@ -8,18 +8,18 @@ import time
 from pathlib import Path
 
 import pytest
+
 import requires
+from pyruntime.cgroups import cgroup_of, files
+from pyruntime.cgroups.base import Cgroup
+from pyruntime.errors import Error, KernelError
+from pyruntime.facts import Facts
 from support.cgroup_driver import (
     Spawn,
     directories,
     placed_at,
     tops,
 )
-
-from pyruntime.cgroups import cgroup_of, files
-from pyruntime.cgroups.base import Cgroup
-from pyruntime.errors import Error, KernelError
-from pyruntime.facts import Facts
 
 pytestmark = [pytest.mark.root, requires.root]
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import requires
+from pyruntime.cgroups import cgroup_of
+from pyruntime.cgroups.base import Cgroup
+from pyruntime.cgroups.write import Write
+from pyruntime.errors import Error, KernelError
+from pyruntime.facts import Facts
 from support.cgroup_driver import (
     Spawn,
     directories,
@@ -18,12 +24,6 @@ from support.cgroup_driver import (
     placed_at,
     unified_facts,
 )
-
-from pyruntime.cgroups import cgroup_of
-from pyruntime.cgroups.base import Cgroup
-from pyruntime.cgroups.write import Write
-from pyruntime.errors import Error, KernelError
-from pyruntime.facts import Facts
 
 pytestmark = [pytest.mark.root, requires.root]
 

@@ -9,7 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 import requires
+from pyruntime.cgroups import cgroup_of
+from pyruntime.cgroups.base import Cgroup
 from support.cgroup_driver import (
     Spawn,
     directories,
@@ -20,9 +23,6 @@ from support.cgroup_driver import (
     placed_at,
 )
 from support.wait import wait_until
-
-from pyruntime.cgroups import cgroup_of
-from pyruntime.cgroups.base import Cgroup
 
 pytestmark = [pytest.mark.root, requires.root]
 

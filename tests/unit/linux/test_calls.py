@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requires
 
+import requires
 from pyruntime.errors import KernelError
 from pyruntime.linux import calls, flags
 

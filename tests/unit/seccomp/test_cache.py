@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from unit.seccomp.profiles import Profile, docker_like, rule, simple
 
 from pyruntime.errors import SpecError
 from pyruntime.linux import flags
 from pyruntime.seccomp import cache, libseccomp, rules
 from pyruntime.seccomp import compile as compiler
 from pyruntime.seccomp.filter import Filter
+from unit.seccomp.profiles import Profile, docker_like, rule, simple
 
 PROFILE = simple("SCMP_ACT_ALLOW", rule("read"))
 MACHINE = os.uname().machine

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from unit.seccomp import bpf
-from unit.seccomp.oracle import BAD_ARCHITECTURE, Oracle, syscall_name
-from unit.seccomp.profiles import argument, docker_like, podman_default, rule, simple
 
 from pyruntime.errors import Error, SpecError, Unsupported
 from pyruntime.linux import flags
 from pyruntime.seccomp import architectures, compile, libseccomp, rules
+from unit.seccomp import bpf
+from unit.seccomp.oracle import BAD_ARCHITECTURE, Oracle, syscall_name
+from unit.seccomp.profiles import argument, docker_like, podman_default, rule, simple
 
 MACHINE = os.uname().machine
 NATIVE = architectures.NATIVE[MACHINE]

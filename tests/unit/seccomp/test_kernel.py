@@ -11,10 +11,10 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from unit.seccomp.profiles import Profile, argument, docker_like, podman_default, rule, simple
 
 from pyruntime.linux import calls, flags
 from pyruntime.seccomp import architectures, cache, libseccomp
+from unit.seccomp.profiles import Profile, argument, docker_like, podman_default, rule, simple
 
 MACHINE = os.uname().machine
 NATIVE = architectures.NATIVE[MACHINE]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.seccomp.profiles import argument, docker_like, podman_default, rule, simple
 
 from pyruntime.errors import SpecError
 from pyruntime.linux import flags
 from pyruntime.seccomp import architectures, rules
+from unit.seccomp.profiles import argument, docker_like, podman_default, rule, simple
 
 
 def actions(profile: dict[str, Any]) -> list[int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from unit.seccomp import bpf
 
 from pyruntime.linux import flags
 from pyruntime.seccomp import architectures, stub
+from unit.seccomp import bpf
 
 REACHED = 0x12345678
 ENOSYS = flags.SECCOMP_RET_ERRNO | 38

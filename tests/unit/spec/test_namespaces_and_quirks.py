@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.spec.spec_documents import UNSET, changed, full, minimal, only_fault, without
 
 from pyruntime.linux import capabilities
 from pyruntime.spec import warnings
 from pyruntime.spec.faults import faults
 from pyruntime.spec.validate import validate
+from unit.spec.spec_documents import UNSET, changed, full, minimal, only_fault, without
 
 
 def namespaces(*kinds: str, **paths: str) -> list[dict[str, str]]:

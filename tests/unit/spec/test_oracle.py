@@ -12,12 +12,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from unit.spec.spec_documents import changed, full, minimal
 
 from pyruntime.errors import SpecError
 from pyruntime.spec import _schemas, example
 from pyruntime.spec.load import decode, load
 from pyruntime.spec.validate import validate
+from unit.spec.spec_documents import changed, full, minimal
 
 DIRECTORY = os.environ.get("RUNTIME_SPEC_DIR", "")
 CHECKOUT = Path(DIRECTORY, "schema")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.spec.spec_documents import changed, full, only_fault
 
 from pyruntime.spec.faults import faults
+from unit.spec.spec_documents import changed, full, only_fault
 
 BAD: list[tuple[str, Any, str, str]] = [
     # place, value, pointer below the place, message

@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.spec.spec_documents import FULL, changed, full, minimal, resolved, walk, without
 
 from pyruntime.errors import SpecError
 from pyruntime.spec import _config_schema, _schemas
 from pyruntime.spec.faults import faults
 from pyruntime.spec.validate import validate
 from pyruntime.spec.wording import not_found
+from unit.spec.spec_documents import FULL, changed, full, minimal, resolved, walk, without
 
 SCHEMA: dict[str, Any] = _schemas.CONFIG
 ORACLE = jsonschema.Draft202012Validator(SCHEMA)
