@@ -101,5 +101,6 @@ class during:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, Error):
+        # Whoever was nearer may have said it already.
+        if isinstance(error, Error) and error.context[-1:] != [self.what]:
             error.context.append(self.what)

@@ -74,7 +74,7 @@ USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidM
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
 ENGINE_CAPABILITIES = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
-#   name: (host, changes)
+# By name: the host, and what is different from the base.
 CASES: dict[str, tuple[str, Config]] = {
     "base": ("v2", {}),
     "base on cgroup v1": ("v1", {}),
