@@ -14,19 +14,18 @@
 #include <sys/types.h>
 
 /* Every call an op can fail in. The order is the wire's: pyruntime/plan/calls.py holds the same list, a test compares them. */
-#define CALLS(X)                                                                                   \
-    X(none)                                                                                        \
-    X(open) X(openat) X(openat2) X(read) X(write) X(fstat) X(fstatfs) X(mkdirat) X(mknodat)        \
-        X(symlinkat) X(unlinkat) X(readlinkat) X(fchownat) X(fchmodat) X(mount) X(umount2)         \
-            X(pivot_root) X(open_tree) X(move_mount) X(mount_setattr) X(fsopen) X(fsconfig)        \
-                X(fsmount) X(clone3) X(clone) X(unshare) X(setns) X(chdir) X(fchdir) X(chroot)     \
-                    X(getcwd) X(sethostname) X(setdomainname) X(setrlimit) X(prctl) X(capset)      \
-                        X(setgroups) X(setresgid) X(setresuid) X(seccomp) X(setsid) X(ioctl)       \
-                            X(keyctl) X(socket) X(connect) X(sendmsg) X(pipe2) X(execve)           \
-                                X(close_range) X(bpf) X(access) X(waitid) X(getdents64)            \
-                                    X(faccessat) X(pidfd_open) X(sched_setaffinity) X(memory)      \
-                                        X(plan) X(hook) X(lookup) X(personality) X(sched_setattr)  \
-                                            X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid)
+/* clang-format off */
+#define CALLS(X) \
+    X(none) X(open) X(openat) X(openat2) X(read) X(write) X(fstat) X(fstatfs) X(mkdirat) \
+    X(mknodat) X(symlinkat) X(unlinkat) X(readlinkat) X(fchownat) X(fchmodat) X(mount) \
+    X(umount2) X(pivot_root) X(open_tree) X(move_mount) X(mount_setattr) X(fsopen) X(fsconfig) \
+    X(fsmount) X(clone3) X(clone) X(unshare) X(setns) X(chdir) X(fchdir) X(chroot) X(getcwd) \
+    X(sethostname) X(setdomainname) X(setrlimit) X(prctl) X(capset) X(setgroups) X(setresgid) \
+    X(setresuid) X(seccomp) X(setsid) X(ioctl) X(keyctl) X(socket) X(connect) X(sendmsg) \
+    X(pipe2) X(execve) X(close_range) X(bpf) X(access) X(waitid) X(getdents64) X(faccessat) \
+    X(pidfd_open) X(sched_setaffinity) X(memory) X(plan) X(hook) X(lookup) X(personality) \
+    X(sched_setattr) X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid)
+/* clang-format on */
 
 enum call {
 #define X(name) CALL_##name,
