@@ -18,6 +18,11 @@ config["linux"]["resources"] = {
 }
 if "--break" in sys.argv:
     config["mounts"].append(
-        {"destination": "/data", "type": "bind", "source": "/no/such/directory", "options": ["rbind"]}
+        {
+            "destination": "/data",
+            "type": "bind",
+            "source": "/no/such/directory",
+            "options": ["rbind"],
+        }
     )
 path.write_text(json.dumps(config, indent=2))
