@@ -26,7 +26,7 @@ def faults(config: object) -> list[tuple[str, str]]:
 def _structural(config: object) -> Iterator[Fault]:
     import jsonschema
 
-    from pyruntime.spec import _schemas
+    import pyruntime.spec._schemas as _schemas
 
     validator = jsonschema.Draft202012Validator(_schemas.CONFIG)
     errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))

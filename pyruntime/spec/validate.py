@@ -20,7 +20,7 @@ def validate(config: object) -> list[str]:
 
 
 def _structure(config: object) -> dict[str, Any]:
-    from pyruntime.spec import _config_schema
+    import pyruntime.spec._config_schema as _config_schema
 
     try:
         _config_schema.check(config)

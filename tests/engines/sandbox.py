@@ -73,12 +73,16 @@ class Sandbox:
         outer = self._outer.pid
         self.pid = int(Path(f"/proc/{outer}/task/{outer}/children").read_text())
         """Process 1 of the sandbox, as the tests see it."""
+        self._daemons: list[subprocess.Popen[bytes]] = []
 
     def close(self) -> None:
+        cgroups.thaw_all(CGROUP_PARENT)
         self._outer.kill()
         self._outer.wait()
         assert self._outer.stdout
         self._outer.stdout.close()
+        for daemon in self._daemons:
+            daemon.wait()
         wait_for_exit(self.pid)
         cgroups.remove_all(CGROUP_PARENT)
 
@@ -102,13 +106,15 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         """Start a daemon; `close` ends it."""
         with log.open("ab") as file:
-            return subprocess.Popen(
+            daemon = subprocess.Popen(
                 self.command(*args),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
                 env=environment or self.environment,
             )
+        self._daemons.append(daemon)
+        return daemon
 
     def run(
         self,

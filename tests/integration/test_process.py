@@ -201,7 +201,10 @@ def test_of_two_values_of_a_variable_the_last_counts(
 ) -> None:
     config["process"]["env"] += ["A=first", "A=last"]
 
-    assert container(config, "env").run().lines.count("A=last") == 1
+    lines = container(config, "env").run().lines
+
+    # getenv(3) takes the first: only one may be left.
+    assert [line for line in lines if line.startswith("A=")] == ["A=last"]
 
 
 def test_long_arguments_and_environment_arrive(container: MakeContainer, config: Config) -> None:

@@ -20,7 +20,7 @@ set -e
 
 while read -r number access path; do
     mkdir -p "$path"
-    mount -t hostfs -o "$access,hostfs=/job/share/$number" share "$path"
+    mount -t hostfs -o "$access,/job/share/$number" share "$path"
 done </job/shares
 
 mkdir /run/guest

@@ -5,7 +5,7 @@ set -e
 mount -t devtmpfs -o mode=755 dev /dev
 umount --lazy /old
 rmdir /old
-mount -t hostfs -o hostfs=/job job /job
+mount -t hostfs -o /job job /job
 hostname guest
 ip link set lo up
 

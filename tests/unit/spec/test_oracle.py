@@ -13,8 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+import pyruntime.spec._schemas as _schemas
 from pyruntime.errors import SpecError
-from pyruntime.spec import _schemas, example
+from pyruntime.spec import example
 from pyruntime.spec.load import decode, load
 from pyruntime.spec.validate import validate
 from unit.spec.spec_documents import changed, full, minimal

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pyruntime.spec import _schemas
+import pyruntime.spec._schemas as _schemas
 
 STATE: dict[str, Any] = {
     "ociVersion": "1.3.0",

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyruntime.spec._config_schema as _config_schema
+import pyruntime.spec._schemas as _schemas
 from pyruntime.errors import SpecError
-from pyruntime.spec import _config_schema, _schemas
 from pyruntime.spec.faults import faults
 from pyruntime.spec.validate import validate
 from pyruntime.spec.wording import not_found
