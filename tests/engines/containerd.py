@@ -50,7 +50,16 @@ class Containerd:
         """The arguments of `ctr run`: leading *args* with a dash are ctr's, the rest is the program."""
         flags, program = split(args)
         cgroup = f"--cgroup={CGROUP_PARENT}/{id}"
-        return ["run", f"--runc-binary={self.runtime}", cgroup, *flags, "--rootfs", self.rootfs, id, *program]
+        return [
+            "run",
+            f"--runc-binary={self.runtime}",
+            cgroup,
+            *flags,
+            "--rootfs",
+            self.rootfs,
+            id,
+            *program,
+        ]
 
     def run(self, id: str, *args: object, input: str = "") -> Result:
         return self(*self.new(id, "--rm", *args), input=input)

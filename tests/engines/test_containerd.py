@@ -19,7 +19,9 @@ def _detached(containerd: Containerd, id: str, *args: object) -> None:
     succeeded(containerd(*containerd.new(id, "--detach", *args)))
 
 
-def test_output_of_the_container_arrives_on_the_streams_it_was_written_to(containerd: Containerd) -> None:
+def test_output_of_the_container_arrives_on_the_streams_it_was_written_to(
+    containerd: Containerd,
+) -> None:
     result = containerd.run("streams", "/bin/sh", "-c", "echo to-stdout; echo to-stderr >&2")
 
     assert (result.stdout, result.stderr) == ("to-stdout\n", "to-stderr\n"), str(result)
@@ -60,8 +62,22 @@ def test_kill_with_all_reaches_every_process(containerd: Containerd) -> None:
 
 
 def test_a_container_ends_by_a_signal_that_it_handles(containerd: Containerd) -> None:
-    _detached(containerd, "trap", "/bin/sh", "-c", "trap 'exit 9' TERM; : > /dev/shm/ready; while :; do /bin/sleep 0.05; done")
-    wait_until(lambda: containerd("task", "exec", "--exec-id=look", "trap", "/bin/ls", "/dev/shm/ready").returncode == 0, "ready")
+    _detached(
+        containerd,
+        "trap",
+        "/bin/sh",
+        "-c",
+        "trap 'exit 9' TERM; : > /dev/shm/ready; while :; do /bin/sleep 0.05; done",
+    )
+    wait_until(
+        lambda: (
+            containerd(
+                "task", "exec", "--exec-id=look", "trap", "/bin/ls", "/dev/shm/ready"
+            ).returncode
+            == 0
+        ),
+        "ready",
+    )
     succeeded(containerd("task", "kill", "--signal=SIGTERM", "trap"))
     wait_until(lambda: containerd.status("trap") == "STOPPED", "stopped")
 
@@ -71,7 +87,9 @@ def test_a_container_ends_by_a_signal_that_it_handles(containerd: Containerd) ->
 def test_exec_prints_and_ends_with_its_own_code(containerd: Containerd) -> None:
     _detached(containerd, "exec", *SLEEP)
     script = "echo in exec; echo to-stderr >&2; /bin/cat; exit 5"
-    result = containerd("task", "exec", "--exec-id=one", "exec", "/bin/sh", "-c", script, input="text\n")
+    result = containerd(
+        "task", "exec", "--exec-id=one", "exec", "/bin/sh", "-c", script, input="text\n"
+    )
 
     assert result.returncode == 5, str(result)
     assert result.stdout == "in exec\ntext\n"
@@ -81,7 +99,9 @@ def test_exec_prints_and_ends_with_its_own_code(containerd: Containerd) -> None:
 def test_exec_takes_user_directory_and_terminal(containerd: Containerd) -> None:
     _detached(containerd, "exec", *SLEEP)
     flags = ("--exec-id=two", f"--user={USER_ID}:{USER_ID}", "--cwd=/tmp", "--tty")
-    result = containerd.in_terminal("task", "exec", *flags, "exec", "/bin/sh", "-c", "/bin/id -u; pwd; /bin/tty")
+    result = containerd.in_terminal(
+        "task", "exec", *flags, "exec", "/bin/sh", "-c", "/bin/id -u; pwd; /bin/tty"
+    )
 
     assert result.stdout.split() == [str(USER_ID), "/tmp", "/dev/pts/0"], str(result)
 
@@ -140,18 +160,33 @@ def test_the_default_profile_filters(containerd: Containerd) -> None:
 
 
 def test_environment_directory_and_mount_are_as_asked(containerd: Containerd) -> None:
-    flags = ("--env=NAME=value", "--cwd=/tmp", "--mount=type=bind,src=/etc/hostname,dst=/mnt/name,options=rbind:ro")
-    result = containerd.run("settings", *flags, "/bin/sh", "-c", "echo $NAME; pwd; /bin/cat /mnt/name > /dev/null && echo read")
+    flags = (
+        "--env=NAME=value",
+        "--cwd=/tmp",
+        "--mount=type=bind,src=/etc/hostname,dst=/mnt/name,options=rbind:ro",
+    )
+    result = containerd.run(
+        "settings",
+        *flags,
+        "/bin/sh",
+        "-c",
+        "echo $NAME; pwd; /bin/cat /mnt/name > /dev/null && echo read",
+    )
 
     assert succeeded(result).split() == ["value", "/tmp", "read"]
 
 
 @pytest.mark.parametrize(
     ("program", "text"),
-    [("/no/such/program", "no such file or directory"), ("/etc/not-a-program", "permission denied")],
+    [
+        ("/no/such/program", "no such file or directory"),
+        ("/etc/not-a-program", "permission denied"),
+    ],
     ids=["missing", "not executable"],
 )
-def test_a_program_that_cannot_run_is_told_by_the_runtimes_words(containerd: Containerd, program: str, text: str) -> None:
+def test_a_program_that_cannot_run_is_told_by_the_runtimes_words(
+    containerd: Containerd, program: str, text: str
+) -> None:
     result = containerd.run("bad", program)
     containerd("container", "rm", "bad")
 

@@ -49,7 +49,9 @@ def test_a_terminal_is_one_inside_and_has_the_callers_size(docker: Docker) -> No
 
 def test_exec_prints_and_ends_with_its_own_code(docker: Docker) -> None:
     id = _detached(docker, "sleep", "100")
-    result = docker("exec", "--interactive", id, "sh", "-c", "echo in exec; cat; exit 5", input="text\n")
+    result = docker(
+        "exec", "--interactive", id, "sh", "-c", "echo in exec; cat; exit 5", input="text\n"
+    )
 
     assert (result.returncode, result.stdout) == (5, "in exec\ntext\n"), str(result)
 
@@ -62,8 +64,14 @@ def test_exec_takes_user_environment_directory_and_terminal(docker: Docker) -> N
     assert result.stdout.split() == [str(USER_ID), "value", "/tmp", "/dev/pts/0"], str(result)
 
 
-@pytest.mark.parametrize(("program", "code"), [("/no/such/program", 127), ("/etc/not-a-program", 126)], ids=["missing", "not executable"])
-def test_a_program_that_cannot_run_is_told_by_the_exit_code(docker: Docker, program: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [("/no/such/program", 127), ("/etc/not-a-program", 126)],
+    ids=["missing", "not executable"],
+)
+def test_a_program_that_cannot_run_is_told_by_the_exit_code(
+    docker: Docker, program: str, code: int
+) -> None:
     result = docker.run(program)
 
     assert result.returncode == code, str(result)
@@ -89,7 +97,9 @@ def test_kill_ends_a_container(docker: Docker) -> None:
 
 
 def test_a_stopped_container_starts_again(docker: Docker) -> None:
-    id = succeeded(docker(*docker.new("create", "sh", "-c", "echo run >> /count; cat /count"))).strip()
+    id = succeeded(
+        docker(*docker.new("create", "sh", "-c", "echo run >> /count; cat /count"))
+    ).strip()
 
     assert succeeded(docker("start", "--attach", id)) == "run\n"
     assert succeeded(docker("start", "--attach", id)) == "run\nrun\n"
@@ -114,7 +124,14 @@ def test_top_lists_the_processes_of_the_container(docker: Docker) -> None:
 @requires.cgroup_v1
 def test_limits_are_seen_inside(docker: Docker) -> None:
     files = "memory/memory.limit_in_bytes pids/pids.max cpu/cpu.shares"
-    result = docker.run("--memory=64m", "--pids-limit=50", "--cpu-shares=512", "sh", "-c", f"cd /sys/fs/cgroup; cat {files}")
+    result = docker.run(
+        "--memory=64m",
+        "--pids-limit=50",
+        "--cpu-shares=512",
+        "sh",
+        "-c",
+        f"cd /sys/fs/cgroup; cat {files}",
+    )
 
     assert succeeded(result).split() == [str(64 << 20), "50", "512"]
 
@@ -131,14 +148,26 @@ def test_update_changes_the_limits_of_a_running_container(docker: Docker) -> Non
 def test_a_process_over_the_memory_limit_is_reported_as_killed_for_it(docker: Docker) -> None:
     script = "dd if=/dev/zero of=/dev/null bs=64M count=1"
     name = "over"
-    result = docker(*docker.new("run", f"--name={name}", "--memory=16m", "--memory-swap=16m", "sh", "-c", f"exec {script}"))
+    result = docker(
+        *docker.new(
+            "run",
+            f"--name={name}",
+            "--memory=16m",
+            "--memory-swap=16m",
+            "sh",
+            "-c",
+            f"exec {script}",
+        )
+    )
 
     assert result.returncode == 137, str(result)
     assert wait_until(lambda: docker.inspect(name)["State"]["OOMKilled"], "reported")
 
 
 def test_a_read_only_root_refuses_writing(docker: Docker) -> None:
-    result = docker.run("--read-only", "--tmpfs=/tmp", "sh", "-c", "echo x > /tmp/file && echo y > /file")
+    result = docker.run(
+        "--read-only", "--tmpfs=/tmp", "sh", "-c", "echo x > /tmp/file && echo y > /file"
+    )
 
     assert result.returncode == 1
     assert "Read-only file system" in result.stderr
@@ -160,7 +189,12 @@ def test_no_new_privileges_and_dropped_capabilities_arrive(docker: Docker) -> No
 
 
 def test_privileged_sees_the_devices_of_the_host(docker: Docker) -> None:
-    result = docker.run("--privileged", "sh", "-c", "grep ^Seccomp: /proc/self/status; test -e /dev/kmsg && echo kmsg")
+    result = docker.run(
+        "--privileged",
+        "sh",
+        "-c",
+        "grep ^Seccomp: /proc/self/status; test -e /dev/kmsg && echo kmsg",
+    )
 
     assert succeeded(result).split() == ["Seccomp:", "0", "kmsg"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pyruntime._native import lib
 
+from pyruntime._native import lib
 from pyruntime.linux import flags
 
 # <sys/mount.h> has these; csrc/native_build.py says why it isn't used. test_calls shows that they work.
