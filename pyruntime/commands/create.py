@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.commands._common import create_options
-from pyruntime.container.create import create
+from pyruntime.commands._common import create_options, start_executor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +11,9 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Make the container."""
+    start_executor(call)
+    from pyruntime.container.create import create
+
     launch = create(call.globals["root"], call.arguments[0], create_options(call, waits=True))
     launch.container.close()
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.commands._common import create_options
+from pyruntime.commands._common import create_options, start_executor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Run it; in the foreground the status is the program's."""
+    start_executor(call)
     from pyruntime.container.running import run_container
 
     return run_container(

@@ -8,7 +8,7 @@ import time
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.placement import placement
 from pyruntime.container import store
-from pyruntime.container.executor import Executor
+from pyruntime.container.executor import take
 from pyruntime.container.launch import Launch
 from pyruntime.container.record import Record
 from pyruntime.errors import Error, HookError, SpecError, UsageError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyruntime.cgroups.placement import Placement
+    from pyruntime.container.executor import Executor
     from pyruntime.container.store import Container
     from pyruntime.facts import Facts
     from pyruntime.plan.step import Plan
@@ -81,9 +82,8 @@ class Options:
 
 def create(root: str, id: str, options: Options) -> Launch:
     """Make the container *id*; its directory stays locked until the caller closes `launch.container`."""
-    store.check_id(id)
     check_descriptors(options.preserve_fds)
-    executor = Executor()  # it starts and probes while we read
+    executor = take()  # it probes while we read
     try:
         content, spec = read_bundle(options.bundle, options.warn)
         container = store.create(root, id)

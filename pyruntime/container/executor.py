@@ -126,6 +126,19 @@ class Executor:
         return status
 
 
+_early: list[Executor] = []
+
+
+def start_early() -> None:
+    """Start one for the create that will follow: it starts and probes while the planner is being loaded."""
+    _early.append(Executor())
+
+
+def take() -> Executor:
+    """The one that was started early, or a new one."""
+    return _early.pop() if _early else Executor()
+
+
 def sealed_copy() -> int:
     """A memfd with the executor's image, which can never change."""
     path = where.executor_path()

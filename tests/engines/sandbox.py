@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from support import cgroups, mountinfo
+from support import cgroups, leaks, mountinfo
 from support.runtime import ENVIRONMENT, Result
-from support.wait import wait_for_exit, wait_until
+from support.wait import wait_until
 
 CGROUP_PARENT = f"/pyruntime-engines-{os.getpid()}"
 
@@ -83,8 +83,13 @@ class Sandbox:
         self._outer.stdout.close()
         for daemon in self._daemons:
             daemon.wait()
-        wait_for_exit(self.pid)
+        wait_until(self._is_gone, "the sandbox gone")
         cgroups.remove_all(CGROUP_PARENT)
+
+    def _is_gone(self) -> bool:
+        # Process 1 waits for every other, and one that lost its nsenter has become a child of ours.
+        leaks.reap_all()
+        return not os.path.exists(f"/proc/{self.pid}")
 
     def command(self, *args: object) -> list[str]:
         return [
@@ -194,7 +199,7 @@ class Sandbox:
         top = self.path("/")
         for pattern in _STATE_ROOTS:
             found += [
-                f"state {path}" for path in top.glob(pattern) if not path.name.startswith(".")
+                f"state {path}" for path in top.glob(pattern) if not path.name.startswith((".", "~"))
             ]
         return found
 
@@ -207,7 +212,17 @@ class Sandbox:
             wait_until(lambda: not self.remains(mounts, processes), "clean", deadline_s=5)
         except TimeoutError:
             found = self.remains(mounts, processes)
+            self._clean(self.processes().keys() - processes.keys())
             raise AssertionError("left behind:\n  " + "\n  ".join(found)) from None
+
+    def _clean(self, processes: Iterable[int]) -> None:
+        """Make the sandbox fit for the next test."""
+        cgroups.thaw_all(CGROUP_PARENT)
+        for pid in processes:
+            self.run("kill", "-KILL", pid)
+        for path in cgroups.below(CGROUP_PARENT):
+            with suppress(OSError):
+                path.rmdir()
 
 
 def _until_hang_up(fd: int) -> Iterator[bytes]:
