@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from engines.sandbox import CGROUP_PARENT, Sandbox, split
+from engines.sandbox import CGROUP_PARENT, Sandbox, split, succeeded
 from support.runtime import Result
 from support.wait import wait_until
 
@@ -74,6 +74,13 @@ class Containerd:
             if name == id:
                 return status
         return ""
+
+    def remove(self, id: str) -> int:
+        """Remove a stopped task; its exit code, which ctr gives in words when it is not 0."""
+        result = self("task", "rm", id)
+        succeeded(result)
+        _, found, code = result.stderr.partition("exit with non-zero exit code ")
+        return int(code.strip().strip('"')) if found else 0
 
     def remove_all(self) -> None:
         for line in self("task", "ls").lines[1:]:

@@ -7,7 +7,8 @@ import pytest
 import requires
 from engines.containerd import Containerd
 from engines.rootfs import USER_ID
-from engines.sandbox import succeeded
+from engines.sandbox import CGROUP_PARENT, succeeded
+from support import cgroups
 from support.wait import wait_until
 
 pytestmark = requires.root
@@ -33,7 +34,10 @@ def test_exit_code_of_the_container_is_ctrs(containerd: Containerd, code: int) -
 
 
 def test_stdin_reaches_the_container(containerd: Containerd) -> None:
-    assert succeeded(containerd.run("stdin", "/bin/cat", input="some text\n")) == "some text\n"
+    # Not until the end of the input: ctr forgets to close it when it ends before the task is there.
+    result = containerd.run("stdin", "/bin/head", "-n1", input="some text\n")
+
+    assert succeeded(result) == "some text\n"
 
 
 def test_a_terminal_is_one_inside(containerd: Containerd) -> None:
@@ -49,7 +53,7 @@ def test_a_detached_container_runs_is_killed_and_removed(containerd: Containerd)
     wait_until(lambda: containerd.status("long") == "STOPPED", "stopped")
 
     assert running == "RUNNING"
-    assert containerd("task", "rm", "long").returncode == 137
+    assert containerd.remove("long") == 137
     succeeded(containerd("container", "rm", "long"))
     assert containerd.status("long") == ""
 
@@ -81,12 +85,12 @@ def test_a_container_ends_by_a_signal_that_it_handles(containerd: Containerd) ->
     succeeded(containerd("task", "kill", "--signal=SIGTERM", "trap"))
     wait_until(lambda: containerd.status("trap") == "STOPPED", "stopped")
 
-    assert containerd("task", "rm", "trap").returncode == 9
+    assert containerd.remove("trap") == 9
 
 
 def test_exec_prints_and_ends_with_its_own_code(containerd: Containerd) -> None:
     _detached(containerd, "exec", *SLEEP)
-    script = "echo in exec; echo to-stderr >&2; /bin/cat; exit 5"
+    script = "echo in exec; echo to-stderr >&2; /bin/head -n1; exit 5"
     result = containerd(
         "task", "exec", "--exec-id=one", "exec", "/bin/sh", "-c", script, input="text\n"
     )
@@ -138,12 +142,12 @@ def test_metrics_are_read_from_the_containers_cgroup(containerd: Containerd) -> 
     assert "pids.current" in succeeded(containerd("task", "metrics", "metrics"))
 
 
-@requires.cgroup_v1
-def test_a_memory_limit_is_seen_inside(containerd: Containerd) -> None:
-    script = "cd /sys/fs/cgroup/memory; while read name rest; do case $name in *memory:*) ;; esac; done < /proc/self/cgroup; /bin/cat memory.limit_in_bytes"
-    result = containerd.run("limit", f"--memory-limit={64 << 20}", "/bin/sh", "-c", script)
+def test_a_memory_limit_is_set_in_the_cgroup_that_was_asked_for(containerd: Containerd) -> None:
+    _detached(containerd, "limit", f"--memory-limit={64 << 20}", *SLEEP)
+    group = cgroups.directory("memory", f"{CGROUP_PARENT}/limit")
+    file = group / ("memory.max" if cgroups.UNIFIED else "memory.limit_in_bytes")
 
-    assert succeeded(result).strip() == str(64 << 20)
+    assert file.read_text().strip() == str(64 << 20)
 
 
 def test_a_read_only_root_refuses_writing(containerd: Containerd) -> None:

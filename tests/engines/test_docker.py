@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +26,12 @@ def test_output_of_the_container_arrives_on_the_streams_it_was_written_to(docker
     assert (result.stdout, result.stderr) == ("to-stdout\n", "to-stderr\n"), str(result)
 
 
-def test_the_container_runs_with_the_runtime_under_test(docker: Docker) -> None:
+def test_the_container_runs_with_the_runtime_under_test(docker: Docker, runtime_path: Path) -> None:
     id = _detached(docker, "sleep", "100")
 
     assert docker.inspect(id)["HostConfig"]["Runtime"] == RUNTIME
-    assert docker.sandbox.path(f"/run/docker/runtime-{RUNTIME}/moby/{id}").is_dir()
+    options = json.loads((docker.bundle(id) / "options.json").read_text())
+    assert options["binary_name"] == str(runtime_path)
 
 
 @pytest.mark.parametrize("code", [0, 7])
@@ -136,15 +138,6 @@ def test_limits_are_seen_inside(docker: Docker) -> None:
     assert succeeded(result).split() == [str(64 << 20), "50", "512"]
 
 
-@requires.cgroup_v1
-def test_update_changes_the_limits_of_a_running_container(docker: Docker) -> None:
-    id = _detached(docker, "--memory=64m", "--memory-swap=64m", "sleep", "100")
-    succeeded(docker("update", "--memory=32m", "--memory-swap=32m", id))
-    result = docker("exec", id, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-
-    assert succeeded(result).strip() == str(32 << 20)
-
-
 def test_a_process_over_the_memory_limit_is_reported_as_killed_for_it(docker: Docker) -> None:
     script = "dd if=/dev/zero of=/dev/null bs=64M count=1"
     name = "over"
@@ -183,11 +176,12 @@ def test_the_default_profile_filters_and_user_is_as_asked(docker: Docker) -> Non
 
 def test_no_new_privileges_and_dropped_capabilities_arrive(docker: Docker) -> None:
     flags = ("--security-opt=no-new-privileges", "--cap-drop=ALL", "--cap-add=CHOWN")
-    result = docker.run(*flags, "grep", "-E", "^(NoNewPrivs|CapEff):", "/proc/self/status")
+    result = docker.run(*flags, "grep", "-E", "^(CapEff|NoNewPrivs):", "/proc/self/status")
 
-    assert succeeded(result).split() == ["NoNewPrivs:", "1", "CapEff:", "0000000000000001"]
+    assert succeeded(result).split() == ["CapEff:", "0000000000000001", "NoNewPrivs:", "1"]
 
 
+@pytest.mark.deviates(runc="fails where a capability is not to be had (CAP_SYS_RESOURCE in a virtual machine)")
 def test_privileged_sees_the_devices_of_the_host(docker: Docker) -> None:
     result = docker.run(
         "--privileged",

@@ -159,17 +159,6 @@ def test_limits_are_seen_inside_on_v2(podman: Podman) -> None:
     assert succeeded(result).split() == [str(64 << 20), "50"]
 
 
-@requires.cgroup_v1
-def test_update_changes_the_limits_of_a_running_container(podman: Podman) -> None:
-    id = _detached(podman, "--memory=64m", "sleep", "100")
-    if podman("update", "--help").returncode:
-        pytest.skip("requires podman 4.4")
-    succeeded(podman("update", "--memory=32m", id))
-    result = podman("exec", id, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-
-    assert succeeded(result).strip() == str(32 << 20)
-
-
 def test_a_read_only_root_refuses_writing_and_its_tmpfs_takes_it(podman: Podman) -> None:
     result = podman.run(
         "--read-only", "sh", "-c", "echo x > /file; echo x > /tmp/file && cat /tmp/file"
