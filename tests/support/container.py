@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support import cgroups, mountinfo
+from support import cgroups, leaks, mountinfo
 from support.config import Config
 from support.runtime import Result, Runtime, Spawned
 from support.wait import wait_for_exit, wait_until
@@ -152,7 +152,13 @@ class Container:
 
     def discard(self) -> str:
         """Whatever became of it: let nothing of it remain. What went wrong with that."""
-        result = self.runtime("delete", "--force", self.id)
+        spawned = self.runtime.spawn("delete", "--force", self.id)
+        process = spawned.process
+        wait_until(
+            lambda: leaks.reap_orphans(but=process.pid) or process.poll() is not None,
+            f"{self.id} deleted",
+        )
+        result = spawned.wait()
         return "" if result.returncode == 0 else str(result)
 
 
