@@ -12,13 +12,15 @@ shown when there is no status.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,8 +123,37 @@ def stage(cache: Path, root: Path, installed: Path | None, job: Job) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def one_cpu(cache: Path) -> Iterator[None]:
+    """Stay on one CPU, another than other guests if there are enough.
+
+    The kernel and the processes of this guest are processes that wait for each other at every system call: on one CPU
+    a fork took half of the time that it took on two.
+    """
+    allowed = os.sched_getaffinity(0)
+    with (cache / "cpus").open("a") as file:
+        for cpu in sorted(allowed):
+            try:
+                # One byte of the file for each CPU; the lock ends with us.
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, cpu)
+            except OSError:
+                continue
+            os.sched_setaffinity(0, {cpu})
+            break
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+
 def run(cache: Path, root: Path, installed: Path | None, job: Job) -> int:
     """Boot, pass on what the command prints, and give back its exit status."""
+    (cache / "stage").mkdir(parents=True, exist_ok=True)
+    with one_cpu(cache):
+        return boot(cache, root, installed, job)
+
+
+def boot(cache: Path, root: Path, installed: Path | None, job: Job) -> int:
     out, out_fd = os.pipe()
     err, err_fd = os.pipe()
     environment = [
@@ -133,8 +164,10 @@ def run(cache: Path, root: Path, installed: Path | None, job: Job) -> int:
         "TMPDIR=/job/uml",
     ]
     kernel = ["/usr/bin/linux.uml", *kernel_arguments(job, out_fd, err_fd)]
-    boot = shlex.join([*environment, "chroot", "root", *kernel])
-    script = f"{stage(cache, root, installed, job)}\n{boot} >&2 || true\ncat job/status 2>/dev/null"
+    command = shlex.join([*environment, "chroot", "root", *kernel])
+    script = (
+        f"{stage(cache, root, installed, job)}\n{command} >&2 || true\ncat job/status 2>/dev/null"
+    )
     process = subprocess.Popen(
         space.private(script),
         stdin=subprocess.DEVNULL,

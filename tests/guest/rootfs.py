@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 RECIPE = HERE / "recipe.toml"
 FINISH = HERE / "finish.sh"
 LOG = "build.log"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def default_cache() -> Path:
@@ -89,10 +90,37 @@ def make(target: Path, mirror: str, log: Path) -> None:
     script = space.script(
         ["env", *(f"{name}={value}" for name, value in apt_proxies().items()), *debootstrap],
         ["cp", FINISH, target / "finish.sh"],
+    )
+    space.logged(space.private(script), log, "debootstrap")
+    unpack(recipe["kernel_package"], recipe["kernel_suite"], mirror, target, log)
+    script = space.script(
         ["chroot", target, "sh", "/finish.sh"],
         ["rm", target / "finish.sh"],
     )
-    space.logged(space.private(script), log, "debootstrap")
+    space.logged(space.private(script), log, FINISH.name)
+
+
+def unpack(package: str, suite: str, mirror: str, target: Path, log: Path) -> None:
+    """Put a package of another *suite* into *target*, past its dpkg. This machine's apt finds it, with lists apart."""
+    own = fresh(target.with_name(package))
+    (own / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
+    (own / "lists").mkdir()
+    settings = {
+        "Dir::Etc::SourceList": own / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": own / "lists",
+        "Dir::Cache": own,
+        "APT::Sandbox::User": "root",
+    }
+    apt = ["apt-get", *(f"-o{key}={value}" for key, value in settings.items())]
+    script = space.script(
+        ["cd", own],
+        [*apt, "update"],
+        [*apt, "download", package],
+        ["sh", "-c", 'dpkg-deb --extract "$1"_*.deb "$2"', "sh", package, target],
+    )
+    space.logged(space.private(script), log, f"{package} of {suite}")
+    shutil.rmtree(own)
 
 
 def machine_mirror() -> str:

@@ -39,11 +39,13 @@ elif [ -e /job/systemd ]; then
     set -- setsid --wait /guest/as-user.sh "$user" \
         systemd-run --user --quiet --wait --pipe --collect --property=Delegate=yes sh /job/command
 else
-    # As systemd would have delegated it: a cgroup with a leaf to be in, so that the upper one can have controllers.
+    # As systemd would have delegated it: the session is a leaf, and the cgroup above it the user's as well.
     id=$(id -u "$user")
     group=/sys/fs/cgroup/user-$id
-    echo "+cpu +io +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
     mkdir -p $group/session
+    for each in /sys/fs/cgroup $group; do
+        echo "+cpu +io +memory +pids" >$each/cgroup.subtree_control
+    done
     for each in $group $group/session; do
         chown "$user:" $each $each/cgroup.procs $each/cgroup.threads $each/cgroup.subtree_control
     done
