@@ -166,7 +166,7 @@ class Sandbox:
         os.close(theirs)
         text = b"".join(_until_hang_up(ours))
         os.close(ours)
-        return Result(process.args, process.wait(60), text.decode(), "")  # type: ignore[arg-type]
+        return Result(process.args, process.wait(60), text.decode().replace("\r", ""), "")  # type: ignore[arg-type]
 
     def processes(self) -> dict[int, str]:
         """Every living process of the sandbox but its first, by pid inside."""
@@ -199,7 +199,9 @@ class Sandbox:
         top = self.path("/")
         for pattern in _STATE_ROOTS:
             found += [
-                f"state {path}" for path in top.glob(pattern) if not path.name.startswith((".", "~"))
+                f"state {path}"
+                for path in top.glob(pattern)
+                if not path.name.startswith((".", "~"))
             ]
         return found
 
