@@ -97,6 +97,8 @@ int op_hook(struct args *a)
         return state_fd;
     if (argc < 0 || argc > a->count - 5)
         return fail(CALL_plan, EINVAL);
+    if (access(a->s[0], X_OK) < 0)
+        return failed(CALL_execve);
     for (int i = 5; i < a->count; i++) {
         if (i < 5 + argc)
             argv[i - 5] = (char *)(uintptr_t)a->s[i];

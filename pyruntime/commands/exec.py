@@ -67,7 +67,10 @@ def process_of(call: Call, spec: Spec) -> Process:
     options = call.options
     arguments = call.arguments[1:]
     if options["process"]:
-        return _loaded(options["process"])
+        loaded = _loaded(options["process"])
+        if "capabilities" not in loaded and "capabilities" in (spec.get("process") or {}):
+            loaded["capabilities"] = spec["process"]["capabilities"]
+        return loaded
     if not arguments:
         raise UsageError("exec args cannot be empty")
     own: dict[str, Any] = dict(spec.get("process") or {})

@@ -42,6 +42,7 @@ def state_of(spec: Spec, id: str, bundle: str, status: str, pid: int) -> bytes:
 def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
     """One hook; *name* for errors."""
     path = hook["path"]
+    keep_descriptors()
     output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
     input_fd = _filled_pipe(state)
     old = os.open(".", os.O_PATH | os.O_DIRECTORY)
@@ -71,6 +72,16 @@ def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
         _wait(pid, hook.get("timeout") or 0, name, output_fd)
     finally:
         os.close(output_fd)
+
+
+def keep_descriptors() -> None:
+    """A hook gets its three standard files and nothing else, whatever our caller left open for us."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:
+                continue  # the descriptor of the list itself
 
 
 def _filled_pipe(content: bytes) -> int:

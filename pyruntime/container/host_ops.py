@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def make_cgroups(launch: Launch, *_directories: str) -> None:
     """The directories, and whatever of their parents is missing."""
     cgroup = launch.cgroup
-    made: list[str] = []
+    # `make` leaves nothing behind when it fails: the cgroup may be somebody else's, who must not be killed.
+    made = cgroup.make()
     launch.on_failure(lambda: remove_cgroups(cgroup, made))
-    made += cgroup.make()
 
 
 def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:

@@ -124,9 +124,10 @@ def _let_die(record: Record, cgroup: Cgroup, found: str) -> None:
 
 
 def _kill_all(container: Container, cgroup: Cgroup, number: int, found: str) -> None:
-    if number == SIGKILL:
-        cgroup.kill()
     pids = cgroup.processes()
+    if number == SIGKILL and pids:
+        cgroup.kill()
+        return
     init = container.init()
     if not pids and (init is None or not init.signal(number)):
         status.after("kill", found)
@@ -136,8 +137,6 @@ def _kill_all(container: Container, cgroup: Cgroup, number: int, found: str) -> 
             os.kill(pid, number)
         except ProcessLookupError:
             continue
-    if number == SIGKILL and found == status.PAUSED:
-        cgroup.thaw()
 
 
 def pause(container: Container) -> None:
@@ -180,7 +179,11 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
         init.signal(SIGKILL)
         if cgroup.is_frozen():
             cgroup.thaw()
-    remove_cgroups(cgroup, record.made_cgroups)
+    if init is not None or set(cgroup.paths.values()) <= set(record.made_cgroups):
+        remove_cgroups(cgroup, record.made_cgroups)
+    else:
+        # Its creation was cut short before it had the cgroups, which may be another container's.
+        cgroup.unmake(record.made_cgroups)
     if init is not None and not init.wait(KILL_TIMEOUT_S):
         raise Error(
             f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL"

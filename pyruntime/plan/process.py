@@ -111,7 +111,8 @@ def start(process: Process | None, spec: Spec, request: Request) -> list[Step]:
 
 def become(process: Process, request: Request) -> list[Step]:
     """execve(2), with the environment exactly as configured."""
-    env = list(process.get("env") or ())
+    # Of two values of a variable the last counts: programs disagree about which one they see.
+    env = list({entry.partition("=")[0]: entry for entry in process.get("env") or ()}.values())
     if request.listen_fds:
         env += [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
     return [Step(INSIDE, ops.exec(process["args"], env), "process.args")]
