@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_whole_lifecycle_works(unprivileged: Container) -> None:
     c = unprivileged
     c.config["process"]["args"] = ["/bin/inside", "pause"]
     c.write_config()
-    how = {"prefix": AS_USER, "environment": environment(c)}
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
 
     c.detach(**how)
     try:

@@ -155,7 +155,7 @@ class Container:
         spawned = self.runtime.spawn("delete", "--force", self.id)
         process = spawned.process
         wait_until(
-            lambda: leaks.reap_orphans(but=process.pid) or process.poll() is not None,
+            lambda: leaks.reap_orphans(but=process.pid) and process.poll() is not None,
             f"{self.id} deleted",
         )
         result = spawned.wait()

@@ -84,8 +84,8 @@ def remaining(known: set[int]) -> set[int]:
     return set(descendants()) - known
 
 
-def reap_orphans(*, but: int) -> None:
-    """Collect the zombies that containers left us, as a container engine does, except the command *but*.
+def reap_orphans(*, but: int) -> bool:
+    """True; collect the zombies that containers left us, as a container engine does, except the command *but*.
 
     The init of a pid namespace cannot end before every process of it has been collected.
     """
@@ -93,6 +93,7 @@ def reap_orphans(*, but: int) -> None:
         if int(entry) != but:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(int(entry), os.WNOHANG)
+    return True
 
 
 def remains(runtime: Runtime, cgroup_parent: str, before: Snapshot, known: set[int]) -> list[str]:

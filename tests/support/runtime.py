@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,5 +136,5 @@ def leftovers(runtime: Runtime) -> list[str]:
 
 
 def _is_cache(entry: Path) -> bool:
-    """A dot file at the top of the state root is the runtime's own (locks, the filter cache), no container's."""
-    return entry.name.startswith(".") and not os.path.islink(entry)
+    """What the runtime keeps for itself (locks, compiled filters) has a name that no container can have."""
+    return entry.name[0] in ".~" and not entry.is_symlink()
