@@ -7,6 +7,7 @@ DIRECTORY/docker, which need nothing else to run.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -128,7 +129,10 @@ def _tree(source: Path, target: Path) -> None:
 
 
 def _tool(command: list[str], directory: Path) -> None:
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PATH": packages.SBIN}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
 
@@ -137,7 +141,7 @@ def main(target: Path) -> None:
     packages.install(packages.missing())
     target.mkdir(parents=True)
     target = target.resolve()
-    runc = Path("/usr/sbin/runc")
+    runc = Path(shutil.which("runc", path=packages.SBIN) or "/usr/sbin/runc")
     with TemporaryDirectory(prefix="pyruntime-bundles-") as name:
         sandbox = Sandbox(Path(name))
         try:

@@ -13,15 +13,16 @@ SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 # Program to Debian package. Some of them only recommend others that are named here.
 PACKAGES = {
-    "/usr/bin/podman": "podman",
-    "/usr/bin/conmon": "conmon",
-    "/usr/bin/containerd": "containerd",
-    "/usr/bin/ctr": "containerd",
-    "/usr/sbin/dockerd": "docker.io",
-    "/usr/bin/docker": "docker-cli",
-    "/usr/bin/umoci": "umoci",
-    "/usr/bin/skopeo": "skopeo",
-    "/bin/busybox": "busybox-static",
+    "podman": "podman",
+    "conmon": "conmon",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "dockerd": "docker.io",
+    "docker": "docker-cli",
+    "runc": "runc",
+    "umoci": "umoci",
+    "busybox": "busybox-static",
+    "ip": "iproute2",
 }
 # Until Debian 12 the client was in docker.io.
 _FORMERLY = {"docker-cli": "docker.io"}
@@ -30,7 +31,13 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing() -> list[str]:
-    return sorted({package for program, package in PACKAGES.items() if not os.path.exists(program)})
+    return sorted(
+        {
+            package
+            for program, package in PACKAGES.items()
+            if shutil.which(program, path=SBIN) is None
+        }
+    )
 
 
 def install(names: list[str]) -> None:
