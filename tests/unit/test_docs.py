@@ -149,7 +149,9 @@ def test_only_what_there_is_has_a_form_of_its_own() -> None:
     "plan", sorted((ROOT / "tests/golden/plans").iterdir()), ids=lambda p: p.stem
 )
 def test_every_step_of_a_reviewed_plan_is_on_a_side_that_is_listed(plan: Path) -> None:
-    for side, name in re.findall(r"^ *\d+ (host|entry|inside) +(\w+)\(", plan.read_text(), re.M):
+    for side, name in re.findall(
+        r"^ *\d+ (host|entry|inside) +(\w+)\(", plan.read_text(), re.MULTILINE
+    ):
         assert side in ROWS[name].sides, f"{name} on the side {side}"
 
 
@@ -169,6 +171,16 @@ def test_every_feature_has_its_bit_in_the_probe() -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_probed_feature_is_explained(feature: str) -> None:
     assert f"`{feature}`" in (DOCS / "kernel-features.md").read_text()
+
+
+def test_the_size_of_the_executor_is_what_is_said() -> None:
+    files = [*(ROOT / "csrc").glob("*.[ch]")]
+    sources = [path for path in files if path.name != "front.c"]
+    lines = sum(len(path.read_text().splitlines()) for path in sources)
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+
+    assert f"The executor is {len(sources)} small files" in text
+    assert f"**{round(lines, -2):,} lines of C instead of 1,500.**" in text
 
 
 # ---- errors
@@ -196,7 +208,7 @@ def contract() -> list[str]:
     """The first column of the table of texts that others match."""
     text = (DOCS / "errors.md").read_text()
     section = text[text.index("## Texts that others match") : text.index("## Exit statuses")]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.M)
+    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
 
 
 def test_texts_that_others_match_are_in_the_code() -> None:
