@@ -42,7 +42,7 @@ def delete_containers(state: Path, runtime: Path) -> list[str]:
     """Ask the runtime first: what it can't delete itself is a finding too."""
     found = []
     for entry in sorted(state.iterdir()) if state.is_dir() else []:
-        if not entry.is_dir() or entry.name.startswith("."):
+        if not entry.is_dir() or entry.name.startswith((".", "~")):
             continue
         command = [str(runtime), "--root", str(state), "delete", "--force", entry.name]
         try:

@@ -66,6 +66,8 @@ def process_of(call: Call, spec: Spec) -> Process:
     """--process FILE, or the container's own process with what the options change."""
     options = call.options
     arguments = call.arguments[1:]
+    if options["apparmor"] or options["process_label"]:
+        raise Error("--apparmor, --process-label: not supported yet")
     if options["process"]:
         loaded = _loaded(options["process"])
         if "capabilities" not in loaded and "capabilities" in (spec.get("process") or {}):
@@ -84,8 +86,6 @@ def process_of(call: Call, spec: Spec) -> Process:
         program["user"]["additionalGids"] = [*program["user"].get("additionalGids", ()), *gids]
     if options["no_new_privs"]:
         program["noNewPrivileges"] = True
-    if options["apparmor"] or options["process_label"]:
-        raise Error("--apparmor, --process-label: not supported yet")
     if options["cap"]:
         program["capabilities"] = _with_capabilities(own.get("capabilities") or {}, options["cap"])
     return program  # type: ignore[return-value]

@@ -20,6 +20,7 @@ from pyruntime.plan import (
     process,
     rootfs,
     scheduling,
+    unsupported,
 )
 from pyruntime.plan.mount_attributes import is_classic
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     """Everything from nothing to the container's program, or to its waiting for `start`."""
+    unsupported.check(spec)
     namespaces.check(spec, facts)
     plan = Plan()
     program = spec.get("process")

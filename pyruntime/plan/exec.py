@@ -9,7 +9,7 @@ import os
 
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
-from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling
+from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling, unsupported
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Op, Plan, Step
 
 TYPE_CHECKING = False
@@ -141,6 +141,7 @@ def _namespaces(request: Request, target: Target, facts: Facts) -> list[Step]:
 
 def check(program: Process) -> None:
     """What an exec process needs, in whatever way it was described."""
+    unsupported.check_process(program)
     if not program.get("args"):
         raise SpecError("/args", "an exec process needs arguments")
     if not program.get("cwd", "").startswith("/"):

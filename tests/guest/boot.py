@@ -51,6 +51,7 @@ class Job:
     user: str = "root"
     systemd: bool = False
     memory: str = "2048M"
+    lsm: str = "none"
     timeout_s: float | None = None
     verbose: bool = False
 
@@ -81,6 +82,7 @@ def kernel_arguments(job: Job, out_fd: int, err_fd: int) -> list[str]:
         "init=/guest/init.sh",
         "panic=1",
         "quiet",
+        f"security={job.lsm}",
         "con=null",
         "con0=null,fd:2",
         "ssl=null",

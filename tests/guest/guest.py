@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--cwd", default="/", metavar="DIR")
     verb.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     verb.add_argument("--timeout", type=float, metavar="SECONDS", help="exit status 124")
+    verb.add_argument("--lsm", choices=("none", "apparmor", "selinux"), default="none")
     verb.add_argument("--memory", default="2048M", metavar="SIZE")
     verb.add_argument("--verbose", action="store_true", help="the guest's console on stderr")
     verb.add_argument("command", nargs="+", metavar="COMMAND")
@@ -75,6 +76,7 @@ def job_of(options: argparse.Namespace) -> boot.Job:
         user=options.user,
         systemd=options.systemd,
         memory=options.memory,
+        lsm=options.lsm,
         timeout_s=options.timeout,
         verbose=options.verbose,
     )

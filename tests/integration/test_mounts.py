@@ -701,7 +701,7 @@ def test_read_only_remount_of_a_tmpfs_happens_after_everything_was_put_into_it(
     assert result.sections[1] == "EROFS"
 
 
-@requires.kernel(5, 12)
+@requires.kernel(6, 3)  # The rootfs is on a tmpfs, which can be idmapped since then.
 @pytest.mark.deviates(runc="idmapped mounts came with 1.2")
 def test_idmapped_bind_shows_shifted_owners(
     container: MakeContainer, config: Config, source: Path

@@ -55,6 +55,16 @@ def below(path: str) -> list[Path]:
     ]
 
 
+def named(end: str) -> list[Path]:
+    """Every cgroup of every hierarchy whose path ends in *end*. Others may go away meanwhile, which os.walk bears."""
+    return [
+        Path(parent)
+        for top in set(HIERARCHIES.values())
+        for parent, _, _ in os.walk(top)
+        if parent.endswith(f"/{end}")
+    ]
+
+
 def processes(path: str) -> set[int]:
     """Every process in *path* or below, in any hierarchy."""
     found: set[int] = set()
@@ -88,6 +98,12 @@ def remove_all(path: str) -> None:
     """Remove *path* and everything below. Its processes have been killed before."""
     for group in [*below(path), *directories(path)]:
         wait_until(lambda group=group: _removed(group), f"removed: {group}", deadline_s=5)  # type: ignore[misc]
+
+
+def remove_tree(top: Path) -> None:
+    """Remove one cgroup with those in it."""
+    for parent, _, _ in os.walk(top, topdown=False):
+        os.rmdir(parent)
 
 
 def _removed(group: Path) -> bool:

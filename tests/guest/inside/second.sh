@@ -7,6 +7,12 @@ umount --lazy /old
 rmdir /old
 mount -t hostfs -o /job job /job
 hostname guest
+# An overlay's upper directory cannot be on an overlay, and podman has one.
+mkdir -p /var/lib/containers
+mount -t tmpfs -o mode=755 containers /var/lib/containers
+mount -t tmpfs -o mode=755 home /home
+cp -a /etc/skel /home/tester
+chown -R tester: /home/tester
 ip link set lo up
 
 if [ -e /job/systemd ]; then
