@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 
 def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     """Everything from nothing to the container's program, or to its waiting for `start`."""
-    unsupported.check(spec)
-    namespaces.check(spec, facts)
-    plan = Plan()
-    program = spec.get("process")
+    _check(spec, facts)
+    plan, program = Plan(), spec.get("process")
     plan += cgroup.make(request)
     plan += _enter(spec, request, facts)
     plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
@@ -74,6 +72,11 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += _publish(program, spec, request)
     plan += process.start(program, spec, request)
     return plan
+
+
+def _check(spec: Spec, facts: Facts) -> None:
+    unsupported.check(spec)
+    namespaces.check(spec, facts)
 
 
 def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,16 +51,12 @@ def ensure(cache: Path, root: Path, checkout: Path) -> Path:
     for name in files:
         digest.update(b"\0" + name.encode() + b"\0" + (checkout / name).read_bytes())
     target = cache / f"install-{digest.hexdigest()[:12]}"
-    if target.is_dir():
-        return target
-    with rootfs.locked(cache):
-        if not target.is_dir():
-            begun = time.monotonic()
-            partial = rootfs.fresh(target)
-            make(cache, root, checkout, files, partial)
-            partial.rename(target)
-            say(f"{target} made in {time.monotonic() - begun:.0f} s")
-    return target
+
+    def make_it(partial: Path) -> None:
+        make(cache, root, checkout, files, partial)
+
+    # Guests may still be running from some of the others.
+    return rootfs.kept(target, others=7, make=make_it)
 
 
 def sources(checkout: Path) -> Iterator[str]:

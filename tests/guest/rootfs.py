@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,20 +53,37 @@ def fresh(path: Path) -> Path:
     return partial
 
 
+def kept(target: Path, *, others: int, make: Callable[[Path], None]) -> Path:
+    """*target*, made by *make* under another name if it is not there; the *others* last used of its kind stay too."""
+    if not target.is_dir():
+        with locked(target.parent):
+            if not target.is_dir():
+                begun = time.monotonic()
+                partial = fresh(target)
+                make(partial)
+                partial.rename(target)
+                say(f"{target} made in {time.monotonic() - begun:.0f} s")
+                forget(target, others)
+    os.utime(target)
+    return target
+
+
+def forget(target: Path, others: int) -> None:
+    kind = target.name.split("-")[0]
+    found = [path for path in target.parent.glob(f"{kind}-*") if path != target]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[others:]:
+        shutil.rmtree(path)
+
+
 def ensure(cache: Path, mirror: str) -> Path:
     """The root directory, made now if there is none."""
     parts = [RECIPE.read_bytes(), FINISH.read_bytes(), platform.machine().encode()]
     root = cache / ("root-" + hashlib.sha256(b"\0".join(parts)).hexdigest()[:12])
-    if root.is_dir():
-        return root
-    with locked(cache):
-        if not root.is_dir():
-            begun = time.monotonic()
-            partial = fresh(root)
-            make(partial, mirror or machine_mirror(), cache / LOG)
-            partial.rename(root)
-            say(f"{root} made in {time.monotonic() - begun:.0f} s")
-    return root
+
+    def make_it(partial: Path) -> None:
+        make(partial, mirror or machine_mirror(), cache / LOG)
+
+    return kept(root, others=1, make=make_it)
 
 
 def make(target: Path, mirror: str, log: Path) -> None:

@@ -7,11 +7,12 @@ umount --lazy /old
 rmdir /old
 mount -t hostfs -o /job job /job
 hostname guest
-# An overlay's upper directory cannot be on an overlay, and podman has one.
+# podman keeps overlays, whose upper directory cannot be on an overlay, nor an ordinary user's on this kernel's tmpfs.
 mkdir -p /var/lib/containers
 mount -t tmpfs -o mode=755 containers /var/lib/containers
 mount -t tmpfs -o mode=755 home /home
-cp -a /etc/skel /home/tester
+mkdir -p /home/tester/.config/containers
+printf '[storage]\ndriver = "vfs"\n' >/home/tester/.config/containers/storage.conf
 chown -R tester: /home/tester
 ip link set lo up
 
