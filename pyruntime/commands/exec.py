@@ -30,6 +30,10 @@ def run(call: Call) -> int:
             from pyruntime.container.terminal import for_foreground
 
             terminal = for_foreground(asked)
+        if not options["detach"]:
+            from pyruntime.container.foreground import hold_signals
+
+            hold_signals()
         try:
             launch = execute(
                 container, root, prepared, program, asked, _sub_cgroup(options["cgroup"])

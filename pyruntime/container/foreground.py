@@ -19,13 +19,18 @@ FORWARDED = frozenset(
 )
 
 
+def hold_signals() -> None:
+    """From before the program begins: what comes until it can be passed on waits."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, [*FORWARDED, SIGCHLD])
+
+
 def wait_for_end(pid: int, terminal: Terminal | None) -> int:
     """Wait until the child *pid* has ended; its exit status, or 128 plus the signal that ended it."""
     if terminal is not None:
         terminal.receive()
         return _copy(pid, terminal)
     # Blocked and taken one by one: none gets lost between a look and a wait.
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, [*FORWARDED, SIGCHLD])
+    hold_signals()
     while True:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
@@ -56,6 +61,7 @@ def _catch_signals() -> int:
     _signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
     for number in FORWARDED:
         _signal.signal(number, lambda *_: None)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, FORWARDED)
     return read_fd
 
 

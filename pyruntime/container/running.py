@@ -20,6 +20,10 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
     terminal = None
     if not detach and not options.console_socket:
         terminal = _terminal(options)
+    if not detach:
+        from pyruntime.container.foreground import hold_signals
+
+        hold_signals()
     try:
         launch = create(root, id, options)
         with launch.container:
