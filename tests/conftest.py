@@ -116,10 +116,12 @@ def isolated_session() -> Iterator[Path]:
     base = Path(tempfile.mkdtemp(prefix="pyruntime-test-", dir="/tmp"))
     kernel.mount("tmpfs", base, "tmpfs", 0, "mode=755")
     yield base
-    leaks.clean(CGROUP_PARENT, set())
-    cgroups.remove_all(CGROUP_PARENT)
-    kernel.umount(base, kernel.MNT_DETACH)
-    base.rmdir()
+    try:
+        leaks.clean(CGROUP_PARENT, set())
+        cgroups.remove_all(CGROUP_PARENT)
+    finally:
+        kernel.umount(base, kernel.MNT_DETACH)
+        base.rmdir()
 
 
 @pytest.fixture(scope="session")
