@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,28 @@ static int background(char **arg)
     return child < 0 ? -1 : (printf("%d\n", child), 0);
 }
 
+/*
+ * stranger PID: leaves a child of our parent behind that has this number and sleeps for ever. clone3's set_tid is in
+ * every kernel from 5.5 on; /proc/sys/kernel/ns_last_pid only where checkpoints are.
+ */
+static int stranger(char **arg)
+{
+    struct clone_args args = {.flags = CLONE_PARENT, .set_tid_size = 1};
+    pid_t number = atoi(arg[0]);
+    long child;
+
+    args.set_tid = (unsigned long)&number;
+    fflush(stdout);
+    child = syscall(SYS_clone3, &args, sizeof args);
+    if (child == 0) {
+        close(1);
+        close(2);
+        for (;;)
+            pause();
+    }
+    return child < 0 ? -1 : (printf("%ld\n", child), 0);
+}
+
 static int execute(char **arg)
 {
     fflush(stdout);
@@ -166,6 +189,7 @@ const struct command action_commands[] = {
     {"kill-self", 1, kill_self},
     {"child", 1, in_child},
     {"background", 0, background},
+    {"stranger", 1, stranger},
     {"exec", 1, execute},
     {"nap", 1, nap},
     {"syscall", 1, any_syscall},

@@ -323,32 +323,23 @@ def test_a_container_whose_init_ended_unseen_is_stopped(created: Container) -> N
     assert not created.exists
 
 
-def process_with_number(pid: int) -> subprocess.Popen[bytes] | None:
-    """Start processes until one has this number; others on the machine may be quicker."""
-    for _ in range(100):
-        Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-        process = subprocess.Popen(["sleep", "600"])
-        if process.pid == pid:
-            return process
-        process.kill()
-        process.wait()
-    return None
-
-
-def test_a_stranger_with_inits_old_number_is_left_alone(running: Container) -> None:
+def test_a_stranger_with_inits_old_number_is_left_alone(
+    running: Container, inside_binary: Path
+) -> None:
     running.kill("KILL")
     running.wait_stopped()
-    stranger = process_with_number(running.init_pid)
-    assert stranger, "the number was always taken by somebody else"
+    subprocess.run([inside_binary, "stranger", str(running.init_pid)], check=True)
+    stranger = os.pidfd_open(running.init_pid)
     try:
         assert running.status == "stopped"
         running.refuses("kill", after=("KILL",))
         running.delete("--force")
         # A signal sent is acted upon before the sender's command has ended.
-        assert stranger.poll() is None
+        assert os.waitid(os.P_PIDFD, stranger, os.WEXITED | os.WNOHANG) is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        signal.pidfd_send_signal(stranger, signal.SIGKILL)
+        os.waitid(os.P_PIDFD, stranger, os.WEXITED)
+        os.close(stranger)
 
 
 def test_a_created_container_whose_init_was_killed_is_stopped(created: Container) -> None:
