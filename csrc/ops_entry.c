@@ -36,6 +36,26 @@ static int op_open(struct args *a)
     return set_slot(a->n[0], call_openat(AT_FDCWD, a->s[1], (int)a->n[2], 0));
 }
 
+/* A file or directory of a cgroup. Its path is partly the configuration's: nothing of it may be a symbolic link, and what
+ * it leads to has to be a cgroup. */
+static int op_open_cgroup(struct args *a)
+{
+    int flags = (int)a->n[2];
+    fd_auto fd = call_openat2(AT_FDCWD, a->s[1], (uint64_t)flags, 0, RESOLVE_NO_SYMLINKS);
+    int64_t type;
+
+    if (fd == -ENOSYS || fd == -EPERM)
+        fd = call_openat(AT_FDCWD, a->s[1], flags | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return fd;
+    type = call_fstatfs_type(fd);
+    if (type < 0)
+        return (int)type;
+    if (type != CGROUP_SUPER_MAGIC && type != CGROUP2_SUPER_MAGIC)
+        return fail(CALL_fstatfs, EXDEV);
+    return set_slot(a->n[0], take_fd(&fd));
+}
+
 /* A descriptor that the runtime left open for us. */
 static int op_adopt(struct args *a)
 {
@@ -134,6 +154,25 @@ static int op_write_slot(struct args *a)
     return write(fd, a->s[1], strlen(a->s[1])) < 0 ? fail(CALL_write, errno) : 0;
 }
 
+/* The program that a cgroup of v2 which existed before has from its last container: all that are attached decide together,
+ * so ours has to take its place. A descriptor, or an error: there is none, or there are several, which are not ours. */
+static int attached_program(int cgroup_fd)
+{
+    uint32_t ids[2] = {0};
+    union bpf_attr query = {
+        .query.target_fd = (uint32_t)cgroup_fd,
+        .query.attach_type = BPF_CGROUP_DEVICE,
+        .query.prog_ids = (uint64_t)(uintptr_t)ids,
+        .query.prog_cnt = 2,
+    };
+    union bpf_attr get = {0};
+
+    if (call_bpf(BPF_PROG_QUERY, &query, sizeof(query)) < 0 || query.query.prog_cnt != 1)
+        return -ENOENT;
+    get.prog_id = ids[0];
+    return call_bpf(BPF_PROG_GET_FD_BY_ID, &get, sizeof(get));
+}
+
 /* cgroup v2: the device rules are a program on the container's cgroup. BPF_PROG_TYPE_CGROUP_DEVICE, 4.15. */
 static int op_device_filter(struct args *a)
 {
@@ -149,9 +188,14 @@ static int op_device_filter(struct args *a)
         .attach_flags = BPF_F_ALLOW_MULTI,
     };
     fd_auto program_fd = call_bpf(BPF_PROG_LOAD, &load, sizeof(load));
+    fd_auto old_fd = attached_program(slot(a->n[0]));
 
     if (program_fd < 0)
         return program_fd;
+    if (old_fd >= 0) { /* in one step: there is no moment without a program. BPF_F_REPLACE, 5.6 */
+        attach.attach_flags |= BPF_F_REPLACE;
+        attach.replace_bpf_fd = (uint32_t)old_fd;
+    }
     attach.attach_bpf_fd = (uint32_t)program_fd;
     return call_bpf(BPF_PROG_ATTACH, &attach, sizeof(attach));
 }
@@ -213,13 +257,23 @@ static int op_join_time(struct args *a)
 }
 
 const struct op entry_ops[] = {
-    {"open_proc", "", op_open_proc},     {"open", "nsn", op_open},
-    {"adopt", "nn", op_adopt},           {"connect", "ns", op_connect},
-    {"open_tree", "nsn", op_open_tree},  {"setns", "nns", op_setns},
-    {"unshare", "n", op_unshare},        {"set_dumpable", "n", op_set_dumpable},
-    {"write_proc", "ss", op_write_proc}, {"sysctl", "ss", op_write_proc},
-    {"write_slot", "ns", op_write_slot}, {"device_filter", "nb", op_device_filter},
-    {"clone", "nn", op_clone},           {"clone_classic", "n", op_clone_classic},
-    {"barrier", "n", op_barrier},        {"join_cgroup", "n", op_join_cgroup},
-    {"join_time", "", op_join_time},     {NULL, NULL, NULL},
+    {"open_proc", "", op_open_proc},
+    {"open", "nsn", op_open},
+    {"open_cgroup", "nsn", op_open_cgroup},
+    {"adopt", "nn", op_adopt},
+    {"connect", "ns", op_connect},
+    {"open_tree", "nsn", op_open_tree},
+    {"setns", "nns", op_setns},
+    {"unshare", "n", op_unshare},
+    {"set_dumpable", "n", op_set_dumpable},
+    {"write_proc", "ss", op_write_proc},
+    {"sysctl", "ss", op_write_proc},
+    {"write_slot", "ns", op_write_slot},
+    {"device_filter", "nb", op_device_filter},
+    {"clone", "nn", op_clone},
+    {"clone_classic", "n", op_clone_classic},
+    {"barrier", "n", op_barrier},
+    {"join_cgroup", "n", op_join_cgroup},
+    {"join_time", "", op_join_time},
+    {NULL, NULL, NULL},
 };

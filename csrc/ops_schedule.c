@@ -10,12 +10,15 @@
 
 enum { IOPRIO_WHO_PROCESS = 1, MAX_BITS = 8192, BITS = 8 * sizeof(unsigned long) };
 
-struct attributes { /* struct sched_attr of sched_setattr(2), first version */
+/* struct sched_attr of sched_setattr(2). Kernels before 5.3 do not know the last two, and take them if they are 0; newer ones
+ * refuse SCHED_FLAG_UTIL_CLAMP_* without them. */
+struct attributes {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
+    uint32_t least_utilization, most_utilization;
 };
 
 static int op_personality(struct args *a)
@@ -40,6 +43,7 @@ static int op_scheduler(struct args *a)
     return syscall(SYS_sched_setattr, 0, &attributes, 0) < 0 ? failed(CALL_sched_setattr) : 0;
 }
 
+/* Of this process: it leads a group that nobody else is in (setsid), so that is the group's. */
 static int op_io_priority(struct args *a)
 {
     return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)a->n[0]) < 0
@@ -88,7 +92,7 @@ static int op_cpu_affinity(struct args *a)
 }
 
 const struct op schedule_ops[] = {
-    {"personality", "n", op_personality},   {"scheduler", "nnnnnnn", op_scheduler},
+    {"personality", "n", op_personality},   {"scheduler", "nnnnuuu", op_scheduler},
     {"io_priority", "n", op_io_priority},   {"memory_policy", "n*", op_memory_policy},
     {"cpu_affinity", "*", op_cpu_affinity}, {NULL, NULL, NULL},
 };

@@ -34,6 +34,8 @@ class Cgroup:
 
     def __init__(self, paths: dict[str, str]) -> None:
         self.paths = paths
+        self.made: list[str] = []
+        """What `make` has made."""
 
     # making
 
@@ -42,7 +44,7 @@ class Cgroup:
 
         An existing cgroup is fine if it is empty. The caller records the answer: only that is ever removed.
         """
-        made: list[str] = []
+        made = self.made = []
         umask = os.umask(0o022)
         try:
             for directory in self.paths.values():
@@ -95,10 +97,23 @@ class Cgroup:
         Which of two values goes first can depend on those that are there: a memory limit may not exceed that of
         memory and swap, a burst not the quota. In a new cgroup the order given is right, in a used one perhaps not.
         """
+        for write in writes:
+            self.check_usage(write)
         refused = [again for write in writes if (again := self.try_write(write)) is not None]
         for write in refused:
             with during(write.origin):
                 self.write(write.directory, write.file, write.value)
+
+    def check_usage(self, write: Write) -> None:
+        """Refuse a limit that is below what is in use by now, if the write says which file tells that."""
+        if not write.usage or not write.value.isdecimal():
+            return
+        usage = files.read_if_there(write.directory, write.usage)
+        if usage.isdecimal() and int(usage) > int(write.value):
+            raise Error(
+                f"{write.origin}: {write.value} is below the {usage} in use ({write.usage})",
+                hint="memory.checkBeforeUpdate asks for this check; without it processes would be killed",
+            )
 
     def try_write(self, write: Write) -> Write | None:
         """Make *write*; what to try again later, if anything."""
@@ -109,7 +124,7 @@ class Cgroup:
                 return write
             if error.errno == errno.ENOENT and write.instead is not None:
                 return self.try_write(write.instead)
-            if error.errno == errno.ENOENT and write.optional:
+            if error.errno in (errno.ENOENT, errno.EOPNOTSUPP) and write.optional:
                 return None
             error.context.append(write.origin)
             raise

@@ -80,7 +80,8 @@ def _inner(cgroups_path: str, container_id: str) -> str:
     if "\0" in cgroups_path or "\n" in cgroups_path:
         # The kernel refuses a newline in the name of a cgroup: /proc/PID/cgroup has one per line.
         raise SpecError(POINTER, f"{cgroups_path!r} is not a path of a cgroup")
-    # As if it were absolute: ".." goes up to its beginning and no further.
+    if ".." in cgroups_path.split("/"):
+        raise SpecError(POINTER, f"{cgroups_path!r} must not have .. in it")
     inner = os.path.normpath("/" + (cgroups_path or container_id).lstrip("/"))
     if inner == "/":
         raise SpecError(POINTER, f"{cgroups_path!r} leaves no cgroup of the container's own")

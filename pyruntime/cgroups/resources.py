@@ -22,6 +22,18 @@ V2_NAMES = {"blkio": "io"}
 V2_SECTIONS = {"io": "blockIO", "cpuset": "cpu", "hugetlb": "hugepageLimits"}
 
 
+# The first part of a v2 file's name, if it is not a controller's.
+CORE = ("cgroup", "irq")
+
+# Files of v2 that do something instead of setting something: to the runtime, or to what it is about to start.
+NOT_SETTINGS = {
+    "cgroup.procs": "moves a process, which the runtime does itself",
+    "cgroup.threads": "moves a thread, which the runtime does itself",
+    "cgroup.kill": "ends what is about to be started",
+    "cgroup.freeze": "would keep what is about to be started from starting: pause does it",
+}
+
+
 class Where:
     """The directories of one container's cgroup, by controller."""
 
@@ -62,12 +74,10 @@ def writes(resources: dict[str, Any], where: Where) -> list[Write]:
 
 def warnings(resources: dict[str, Any]) -> list[str]:
     """What is asked for and ignored."""
-    memory = resources.get("memory") or {}
-    return [
-        f"{origin('memory', name)} is ignored: kernel memory limits no longer exist"
-        for name in ("kernel", "kernelTCP")
-        if (memory.get(name) or 0) > 0
-    ]
+    if ((resources.get("memory") or {}).get("kernel") or 0) <= 0:
+        return []
+    text = "kernels since 5.16 have no limit of kernel memory, and ignore it"
+    return [f"{origin('memory', 'kernel')}: {text}"]
 
 
 def _from_v1(resources: dict[str, Any], where: Where) -> list[Write]:
@@ -112,8 +122,10 @@ def _unified(values: dict[str, Any], where: Where) -> list[Write]:
         if where.unified is None:
             hint = "use the properties of linux.resources instead, they work with both versions"
             raise Unsupported(f"{place}: {name} needs cgroup v2, this host has v1", hint=hint)
+        if name in NOT_SETTINGS:
+            raise wrong("unified", f"{name} {NOT_SETTINGS[name]}")
         controller = name.partition(".")[0]
-        if controller != "cgroup" and controller not in where.v2:
+        if controller not in (*CORE, *where.v2):
             raise missing(f'{place}["{name}"]', controller)
         # Files such as io.max take one line per write.
         for line in value.split("\n") if value else [""]:

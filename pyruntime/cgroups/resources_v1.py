@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.cgroups.write import (
+    SWAPPINESS_UNSET,
     Write,
     always,
     blkio_weight,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from pyruntime.cgroups.write import Section
 
 
-def _swappiness(value: int) -> str:
+def _swappiness(value: int) -> str | None:
+    if value == SWAPPINESS_UNSET:
+        return None
     if not 0 <= value <= 100:
         raise ValueError(f"{value} is not between 0 and 100")
     return str(value)
@@ -45,6 +48,9 @@ MEMORY = (
     ("limit", "memory.limit_in_bytes", limit_v1),
     ("swap", "memory.memsw.limit_in_bytes", limit_v1),
     ("reservation", "memory.soft_limit_in_bytes", limit_v1),
+    # Without effect since 5.16 (`resources` warns of it); kernelTCP has never ceased to work.
+    ("kernel", "memory.kmem.limit_in_bytes", limit_v1),
+    ("kernelTCP", "memory.kmem.tcp.limit_in_bytes", limit_v1),
     ("swappiness", "memory.swappiness", _swappiness),
     ("disableOOMKiller", "memory.oom_control", _if_true),
     # Always on since 5.11; writing 0 is an error there.
@@ -89,7 +95,7 @@ def pids_limit(values: dict[str, Any]) -> list[Write]:
 
 
 def memory(values: dict[str, Any]) -> list[Write]:
-    """`memory`. Kernel memory limits are ignored: `resources` warns of them."""
+    """`memory`. `checkBeforeUpdate` is what the kernel does here: it refuses a limit below the usage (EBUSY)."""
     limit, swap = values.get("limit") or 0, values.get("swap") or 0
     found = rows("memory", values, MEMORY)
     check_swap(limit, swap)
@@ -100,7 +106,7 @@ def memory(values: dict[str, Any]) -> list[Write]:
     for write in found:
         # Without swap accounting the file is missing, and swap is unlimited.
         write.optional |= write.file == "memory.memsw.limit_in_bytes" and write.value == "-1"
-        write.optional |= write.file == "memory.use_hierarchy"
+        write.optional |= write.file in ("memory.use_hierarchy", "memory.kmem.limit_in_bytes")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.cgroups.write import (
+    SWAPPINESS_UNSET,
     Write,
     always,
     blkio_weight,
@@ -33,8 +34,16 @@ def _impossible(value: object) -> None:
 
 
 def _swappiness(value: int) -> None:
+    if value == SWAPPINESS_UNSET:
+        return
     # 0 is a wish here, not an absence.
     raise ValueError(f"cgroup v2 has nothing like it ({value})")
+
+
+def _unlimited(value: int) -> None:
+    # -1 is what v2 does: kernel memory has no limit apart from memory.max.
+    if value != -1:
+        _impossible(value)
 
 
 def cpu_weight(shares: int) -> str | None:
@@ -73,6 +82,8 @@ MEMORY = (
     ("reservation", "memory.low", limit_v2),
     ("swappiness", "", _swappiness),
     ("disableOOMKiller", "", _impossible),
+    ("kernel", "", _unlimited),
+    ("kernelTCP", "", _unlimited),
 )
 
 CPU = (
@@ -106,9 +117,12 @@ def pids_limit(values: dict[str, Any]) -> list[Write]:
 
 
 def memory(values: dict[str, Any]) -> list[Write]:
-    """`memory`. Kernel memory limits are ignored: `resources` warns of them."""
+    """`memory`. v1's kernel refuses a limit below the usage; v2's would take it and kill: `checkBeforeUpdate` asks first."""
     limit, swap = values.get("limit") or 0, values.get("swap") or 0
     found = rows("memory", values, MEMORY)
+    for write in found:
+        if write.file == "memory.max" and values.get("checkBeforeUpdate"):
+            write.usage = "memory.current"
     amount = swap_alone(limit, swap)
     if amount is not None:
         place = origin("memory", "swap" if swap else "limit")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pyruntime.cgroups.v2 import V2
 
 
+REAL_TIME = ("cpu.rt_period_us", "cpu.rt_runtime_us")
+
+
 class V1(Cgroup):
     """One directory per hierarchy; on a hybrid host one more, `unified`, in the cgroup2 mount."""
 
@@ -47,7 +50,15 @@ class V1(Cgroup):
             self.unified.enable_controllers()
             self.unified.write(directory, file, value)
         else:
+            if file in REAL_TIME:
+                self._write_above(directory, file, value)
             super().write(directory, file, value)
+
+    def _write_above(self, directory: str, file: str, value: str) -> None:
+        """A new cgroup has no real-time for its children: what `make` made above *directory* gets as much as it."""
+        for above in self.made:
+            if directory.startswith(above + "/"):
+                files.write(above, file, value)
 
     def kill(self) -> None:
         """SIGKILL for every process."""

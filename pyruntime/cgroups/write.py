@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Write:
     """*value* for *file* of *directory*, because of *origin* (`linux.resources.pids.limit`)."""
 
-    __slots__ = ("directory", "file", "instead", "optional", "origin", "value")
+    __slots__ = ("directory", "file", "instead", "optional", "origin", "usage", "value")
 
     def __init__(
         self,
@@ -28,15 +28,18 @@ class Write:
         directory: str = "",
         optional: bool = False,
         instead: Write | None = None,
+        usage: str = "",
     ) -> None:
         self.directory = directory
         self.file = file
         self.value = value
         self.origin = origin
         self.optional = optional
-        """Whether a missing file is no error: without it the kernel already does what is asked."""
+        """Whether a missing file, or one that takes no value any more, is no error: the kernel then does what is asked, or never will."""
         self.instead = instead
         """What to write if *file* is missing: the same thing under another name."""
+        self.usage = usage
+        """The file with what is in use, which *value* may not be less than."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Write):
@@ -112,6 +115,10 @@ def pids(value: int) -> str:
     With 0 the kernel would refuse the container's first process, if it is cloned into the cgroup.
     """
     return "max" if value < 0 else str(max(value, 1))
+
+
+SWAPPINESS_UNSET = 2**64 - 1
+"""uint64(-1): engines that are written in Go say "not set" so."""
 
 
 def check_swap(limit: int, swap: int) -> None:

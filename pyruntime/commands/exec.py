@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyruntime import SPEC_VERSION
 from pyruntime.commands._common import absolute
-from pyruntime.container import store
+from pyruntime.container import store, sub_cgroups
 from pyruntime.container.create import Options
 from pyruntime.container.exec import execute, prepare
 from pyruntime.errors import Error, UsageError
@@ -22,6 +22,7 @@ def run(call: Call) -> int:
     options = call.options
     root = call.globals["root"]
     terminal = None
+    cgroups = sub_cgroups.parse(options["cgroup"])
     with store.find(root, call.arguments[0]) as container:
         prepared = prepare(container, ignore_paused=options["ignore_paused"])
         program = process_of(call, prepared[2])
@@ -35,9 +36,7 @@ def run(call: Call) -> int:
 
             hold_signals()
         try:
-            launch = execute(
-                container, root, prepared, program, asked, _sub_cgroup(options["cgroup"])
-            )
+            launch = execute(container, root, prepared, program, asked, cgroups)
             container.close()
             if options["detach"]:
                 return 0
@@ -58,12 +57,6 @@ def _options(call: Call) -> Options:
         preserve_fds=options["preserve_fds"],
         warn=call.warn,
     )
-
-
-def _sub_cgroup(values: list[str]) -> str:
-    if len(values) > 1 or any(":" in value for value in values):
-        raise UsageError("--cgroup: a path for some controllers only is not supported yet")
-    return values[0] if values else ""
 
 
 def process_of(call: Call, spec: Spec) -> Process:

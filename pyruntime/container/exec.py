@@ -15,7 +15,8 @@ from pyruntime.container.create import (
 )
 from pyruntime.container.executor import Executor
 from pyruntime.container.launch import Launch
-from pyruntime.errors import Error, WrongState
+from pyruntime.container.sub_cgroups import directories
+from pyruntime.errors import WrongState
 from pyruntime.host import facts as host
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan.exec import Target, check
@@ -50,9 +51,9 @@ def execute(
     prepared: tuple[Record, Init, Spec],
     program: Process,
     options: Options,
-    sub_cgroup: str = "",
+    asked_cgroups: dict[str, str] | None = None,
 ) -> Launch:
-    """Start *program* in the container; it has become its program when this returns."""
+    """Start *program* in the container; it has become its program when this returns. *asked_cgroups*: sub_cgroups.parse."""
     record, init, spec = prepared
     check(program)
     check_descriptors(options.preserve_fds)
@@ -64,7 +65,8 @@ def execute(
     try:
         facts = host.collect(executor.features())
         request = _request(record, filter_of(spec, root, facts), options)
-        target = _target(record, init, pidfd, sub_cgroup)
+        places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
+        target = _target(init, pidfd, places)
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)
@@ -109,10 +111,9 @@ def _launch(
     return launch
 
 
-def _target(record: Record, init: Init, pidfd: int, sub_cgroup: str) -> Target:
-    directories = {key: _below(path, sub_cgroup) for key, path in record.cgroup_paths.items()}
-    unified = directories.pop("", "")
-    return Target(init.pid, pidfd, namespaces_of(init.pid), list(directories.values()), unified)
+def _target(init: Init, pidfd: int, places: dict[str, str]) -> Target:
+    unified = places.pop("", "")
+    return Target(init.pid, pidfd, namespaces_of(init.pid), list(places.values()), unified)
 
 
 def namespaces_of(pid: int) -> list[str]:
@@ -126,16 +127,4 @@ def namespaces_of(pid: int) -> list[str]:
             continue  # a type that this kernel does not have
         if there.st_ino != here.st_ino or there.st_dev != here.st_dev:
             found.append(name)
-    return found
-
-
-def _below(path: str, sub_cgroup: str) -> str:
-    """--cgroup: a cgroup of the container's own, never above it."""
-    if not sub_cgroup:
-        return path
-    found = os.path.normpath(f"{path}/{sub_cgroup}")
-    if found != path and not found.startswith(path + "/"):
-        raise Error(f"--cgroup: {sub_cgroup} is not a sub cgroup path")
-    if not os.path.isdir(found):
-        raise Error(f"--cgroup: {found}: no such cgroup")
     return found

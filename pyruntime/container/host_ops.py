@@ -38,6 +38,12 @@ def write_cgroup(launch: Launch, _directory: str, _file: str, _value: str, index
         launch.refused.append(again)
 
 
+def check_usage(launch: Launch, _directory: str, _usage: str, _limit: str, index: int) -> None:
+    """Before the first write, or what was written by then would stay."""
+    assert launch.placement is not None
+    launch.cgroup.check_usage(launch.placement.writes[index])
+
+
 def settle_cgroups(launch: Launch) -> None:
     """The refused ones."""
     launch.cgroup.apply(launch.refused)
@@ -131,6 +137,7 @@ def write_pid_file(launch: Launch, path: str) -> None:
 HOST_OPS: dict[str, Callable[..., Any]] = {
     "make_cgroups": make_cgroups,
     "write_cgroup": write_cgroup,
+    "check_usage": check_usage,
     "settle_cgroups": settle_cgroups,
     "give_cgroup": give_cgroup,
     "write_id_map": write_id_map,

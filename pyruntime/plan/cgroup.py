@@ -23,6 +23,10 @@ def make(request: Request) -> list[Step]:
         return []
     steps = [Step(HOST, ops.make_cgroups(*placement.paths.values()), ORIGIN)]
     for index, write in enumerate(placement.writes):
+        if write.usage:
+            op = ops.check_usage(write.directory, write.usage, write.value, index)
+            steps.append(Step(HOST, op, f"{write.origin}, checkBeforeUpdate"))
+    for index, write in enumerate(placement.writes):
         op = ops.write_cgroup(write.directory, write.file, write.value, index)
         steps.append(Step(HOST, op, write.origin))
     if placement.writes:
@@ -43,11 +47,11 @@ def open_all(request: Request, facts: Facts) -> list[Step]:
         unified = directory == placement.paths.get("")
         if unified and can_clone_into(facts):
             slot = request.slots.new("cgroup")
-            steps.append(Step(ENTRY, ops.open(slot, directory, PATH_FLAGS), ORIGIN))
+            steps.append(Step(ENTRY, ops.open_cgroup(slot, directory, PATH_FLAGS), ORIGIN))
         else:
             slot = request.slots.new(f"cgroup {number}")
             path = members_file(directory, unified=unified)
-            steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), ORIGIN))
+            steps.append(Step(ENTRY, ops.open_cgroup(slot, path, os.O_WRONLY), ORIGIN))
     return steps + _device_filter(request)
 
 
@@ -59,7 +63,7 @@ def _device_filter(request: Request) -> list[Step]:
     origin = "linux.resources.devices"
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     return [
-        Step(ENTRY, ops.open(slot, placement.paths[""], flags), origin),
+        Step(ENTRY, ops.open_cgroup(slot, placement.paths[""], flags), origin),
         Step(ENTRY, ops.device_filter(slot, placement.device_program), origin),
     ]
 

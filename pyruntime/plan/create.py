@@ -24,6 +24,7 @@ from pyruntime.plan import (
 )
 from pyruntime.plan.mount_attributes import is_classic
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
+from pyruntime.spec.sysctl import sysctl_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,12 +117,7 @@ def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:
 
 def _sysctl(spec: Spec) -> list[Step]:
     return [
-        # Both spellings are in use: net.ipv4.ip_forward, and net/ipv4/conf/eth0.100/forwarding. sysctl(8).
-        Step(
-            INSIDE,
-            ops.sysctl("sys/" + (key if "/" in key else key.replace(".", "/")), value),
-            f"linux.sysctl {key}",
-        )
+        Step(INSIDE, ops.sysctl(f"sys/{sysctl_path(key)}", value), f"linux.sysctl {key}")
         for key, value in (spec.get("linux", {}).get("sysctl") or {}).items()
     ]
 

@@ -76,13 +76,14 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
 
 def _enter(program: Process, request: Request, target: Target, facts: Facts) -> list[Step]:
     steps = [Step(ENTRY, ops.open_proc())]
+    # Before the way into the container's cgroup, which may have other processors.
+    steps += scheduling.affinity(program, "initial", ENTRY)
     for number, directory in enumerate(target.cgroups):
         slot = request.slots.new(f"cgroup {number}")
         path = cgroup.members_file(directory, unified=False)
-        steps.append(Step(ENTRY, ops.open(slot, path, os.O_WRONLY), cgroup.ORIGIN))
+        steps.append(Step(ENTRY, ops.open_cgroup(slot, path, os.O_WRONLY), cgroup.ORIGIN))
     steps += _unified_cgroup(request, target, facts)
     steps += process.connect_console(program, request)
-    steps += scheduling.affinity(program, "initial", ENTRY)
     steps += identity.oom_score(program)
     steps.append(Step(ENTRY, ops.set_dumpable(0)))
     steps += _namespaces(request, target, facts)
@@ -94,12 +95,12 @@ def _unified_cgroup(request: Request, target: Target, facts: Facts) -> list[Step
     if not target.unified_cgroup:
         return []
     if cgroup.can_clone_into(facts) and "user" not in target.namespaces:
-        op = ops.open(request.slots.new("cgroup"), target.unified_cgroup, cgroup.PATH_FLAGS)
+        op = ops.open_cgroup(request.slots.new("cgroup"), target.unified_cgroup, cgroup.PATH_FLAGS)
         return [Step(ENTRY, op, cgroup.ORIGIN)]
     slot = request.slots.new("unified cgroup")
     path = cgroup.members_file(target.unified_cgroup, unified=True)
     return [
-        Step(ENTRY, ops.open(slot, path, os.O_WRONLY), cgroup.ORIGIN),
+        Step(ENTRY, ops.open_cgroup(slot, path, os.O_WRONLY), cgroup.ORIGIN),
         Step(ENTRY, ops.join_cgroup(slot), cgroup.ORIGIN),
     ]
 

@@ -23,6 +23,11 @@ def write_cgroup(directory: str, file: str, value: str, index: int) -> Op:
     return Op("write_cgroup", directory, file, value, index)
 
 
+def check_usage(directory: str, usage: str, limit: str, index: int) -> Op:
+    """Refuse *limit*, of write number *index*, if the file *usage* has a greater number. memory.checkBeforeUpdate."""
+    return Op("check_usage", directory, usage, limit, index)
+
+
 def settle_cgroups() -> Op:
     """Write again what was refused: which of two values goes first can depend on those that are there."""
     return Op("settle_cgroups")
@@ -71,6 +76,11 @@ def open_proc() -> Op:
     return Op("open_proc")
 
 
+def open_cgroup(slot: int, path: str, flags: int) -> Op:
+    """open(2) of a file or directory of a cgroup: no symbolic link on the way, and the file system is one of cgroups."""
+    return Op("open_cgroup", slot, path, flags)
+
+
 def open(slot: int, path: str, flags: int) -> Op:
     """open(2) by the runtime's path."""
     return Op("open", slot, path, flags)
@@ -112,7 +122,7 @@ def sysctl(path: str, value: str) -> Op:
 
 
 def device_filter(slot: int, program: bytes) -> Op:
-    """Attach a BPF_PROG_TYPE_CGROUP_DEVICE *program* to the cgroup in *slot*."""
+    """Attach a BPF_PROG_TYPE_CGROUP_DEVICE *program* to the cgroup in *slot*, instead of one that is attached there."""
     return Op("device_filter", slot, program)
 
 

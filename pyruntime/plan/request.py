@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         file: str
         value: str
         origin: str
+        usage: str
 
     class Placement(Protocol):
         """Where the container's cgroups are (cgroups.placement)."""

@@ -89,7 +89,9 @@ KINDS: dict[str, Callable[[int], str]] = {
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "write_cgroup": ("", "", "", "hidden"),
     "prlimit": ("rlimit", "limit", "limit"),
+    "check_usage": ("", "", "", "hidden"),
     "open": ("slot", "", "open"),
+    "open_cgroup": ("slot", "", "open"),
     "adopt": ("slot", ""),
     "connect": ("slot", ""),
     "open_tree": ("slot", "", "recursive"),

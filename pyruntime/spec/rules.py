@@ -146,11 +146,30 @@ SCHEDULER_OPTIONS = {
     "period": ("SCHED_DEADLINE",),
 }
 
+# sched_get_priority_max(2), the same for both policies.
+HIGHEST_PRIORITY = 99
+
 
 def scheduler(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
     for name, policies in SCHEDULER_OPTIONS.items():
         if value.get(name) and value["policy"] not in policies:
             yield f"{at}/{name}", f"needs the policy {' or '.join(policies)}, not {value['policy']}"
+    if value["policy"] == "SCHED_DEADLINE":
+        yield from _deadline(value, at)
+    elif (
+        value["policy"] in SCHEDULER_OPTIONS["priority"]
+        and not 1 <= value.get("priority", 0) <= HIGHEST_PRIORITY
+    ):
+        yield f"{at}/priority", f"must be from 1 to {HIGHEST_PRIORITY} for {value['policy']}"
+
+
+def _deadline(value: dict[str, Any], at: str) -> Iterator[Fault]:
+    """The kernel's order of them (sched(7)); without a period it is the deadline."""
+    runtime, deadline = value.get("runtime", 0), value.get("deadline", 0)
+    if not 0 < runtime <= deadline:
+        yield f"{at}/runtime", f"must be above 0 and not above deadline ({deadline})"
+    elif value.get("period", 0) and value["period"] < deadline:
+        yield f"{at}/period", f"must not be below deadline ({deadline})"
 
 
 def cpu_affinity(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:

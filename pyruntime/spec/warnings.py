@@ -79,6 +79,10 @@ def warnings(config: dict[str, Any]) -> Iterator[Fault]:
         # POSIX has none without "="; runc refuses them, crun passes them on.
         if entry.find("=") < 1:
             yield f"/process/env/{index}", "is not NAME=VALUE: passed on as it is"
+    scheduler = process.get("scheduler", {})
+    if scheduler.get("nice") and scheduler["policy"] not in ("SCHED_OTHER", "SCHED_BATCH"):
+        # The kernel takes it and does nothing with it: sched(7).
+        yield "/process/scheduler/nice", f"has no effect with {scheduler['policy']}"
     yield from _unknown_capabilities(process.get("capabilities", {}))
 
 

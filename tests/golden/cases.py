@@ -269,6 +269,20 @@ CASES: dict[str, tuple[str, Config]] = {
             },
         },
     ),
+    "scheduling with a deadline": (
+        "v2",
+        {
+            "process": {
+                "scheduler": {
+                    "policy": "SCHED_DEADLINE",
+                    "flags": ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_RECLAIM"],
+                    "runtime": 10_000_000,
+                    "deadline": 30_000_000,
+                    "period": 2**63,
+                },
+            },
+        },
+    ),
     "terminal": ("v2", {"process": {"terminal": True, "consoleSize": {"height": 24, "width": 80}}}),
     "new privileges with a filter": ("v2", {"process": {"noNewPrivileges": False}}),
     "no new privileges with a filter": ("v2", {}),
@@ -277,6 +291,10 @@ CASES: dict[str, tuple[str, Config]] = {
     "sysctl": (
         "v2",
         {"linux": {"sysctl": {"net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/forwarding": "0"}}},
+    ),
+    "sysctl of an interface with a dot in its name": (
+        "v2",
+        {"linux": {"sysctl": {"net.ipv4.conf.eth0/1.forwarding": "0"}}},
     ),
     # hooks, resources
     "hooks": (
@@ -311,5 +329,89 @@ CASES: dict[str, tuple[str, Config]] = {
         )
         for name in ("v1", "v2", "hybrid")
     },
+    "every resource of v1": (
+        "every controller of v1",
+        {
+            "linux": {
+                "cgroupsPath": "/pods/web",
+                "resources": {
+                    "memory": {
+                        "limit": 1 << 28,
+                        "reservation": 1 << 27,
+                        "swap": -1,
+                        "swappiness": 7,
+                        "kernel": -1,
+                        "kernelTCP": 1 << 20,
+                        "disableOOMKiller": True,
+                        "useHierarchy": True,
+                        "checkBeforeUpdate": True,
+                    },
+                    "cpu": {
+                        "shares": 512,
+                        "quota": 50000,
+                        "period": 100000,
+                        "burst": 1000,
+                        "realtimeRuntime": 950,
+                        "realtimePeriod": 1000,
+                        "idle": 0,
+                        "cpus": "0-1",
+                        "mems": "0",
+                    },
+                    "pids": {"limit": -1},
+                    "blockIO": {
+                        "weight": 500,
+                        "leafWeight": 300,
+                        "weightDevice": [{"major": 8, "minor": 0, "weight": 10, "leafWeight": 20}],
+                        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}],
+                        "throttleWriteBpsDevice": [{"major": 8, "minor": 0, "rate": 2}],
+                        "throttleReadIOPSDevice": [{"major": 8, "minor": 0, "rate": 3}],
+                        "throttleWriteIOPSDevice": [{"major": 8, "minor": 0, "rate": 0}],
+                    },
+                    "hugepageLimits": [{"pageSize": "2MB", "limit": 4 << 20}],
+                    "network": {
+                        "classID": 0x100001,
+                        "priorities": [{"name": "lo", "priority": 500}],
+                    },
+                    "rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 10000}},
+                },
+            }
+        },
+    ),
+    "every resource of v2": (
+        "every controller of v2",
+        {
+            "linux": {
+                "cgroupsPath": "/pods/web",
+                "resources": {
+                    "memory": {
+                        "limit": 1 << 28,
+                        "reservation": 1 << 27,
+                        "swap": 1 << 29,
+                        "kernel": -1,
+                        "checkBeforeUpdate": True,
+                    },
+                    "cpu": {
+                        "shares": 512,
+                        "quota": 50000,
+                        "period": 100000,
+                        "burst": 1000,
+                        "idle": 0,
+                        "cpus": "0-1",
+                        "mems": "0",
+                    },
+                    "pids": {"limit": 0},
+                    "blockIO": {
+                        "weight": 500,
+                        "weightDevice": [{"major": 8, "minor": 0, "weight": 10}],
+                        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}],
+                        "throttleWriteIOPSDevice": [{"major": 8, "minor": 0, "rate": 0}],
+                    },
+                    "hugepageLimits": [{"pageSize": "1GB", "limit": 1 << 30}],
+                    "rdma": {"mlx5_1": {"hcaObjects": 10000}},
+                    "unified": {"misc.max": "sev 3", "memory.high": "200000000", "pids.new": "1"},
+                },
+            }
+        },
+    ),
 }
 WITH_FILTER = ("new privileges with a filter", "no new privileges with a filter")

@@ -30,6 +30,24 @@ HYBRID = CgroupFacts(
 )
 NONE = CgroupFacts("none")
 
+# What this machine's kernel may lack: every controller that the specification has properties for.
+EVERY_V1 = CgroupFacts(
+    "v1",
+    v1=(
+        *V1.v1,
+        *(Hierarchy((name,), f"/sys/fs/cgroup/{name}") for name in ("blkio", "hugetlb", "rdma")),
+        Hierarchy(("net_cls", "net_prio"), "/sys/fs/cgroup/net_cls,net_prio"),
+    ),
+    own=V1.own,
+)
+EVERY_V2 = CgroupFacts(
+    "v2",
+    unified=Hierarchy(
+        ("cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"), "/sys/fs/cgroup"
+    ),
+    own=V2.own,
+)
+
 
 def host(cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0) -> Facts:
     """A host of today, less the features in *without*."""
@@ -48,6 +66,8 @@ HOSTS = {
     "v2": host(),
     "v1": host(V1),
     "hybrid": host(HYBRID),
+    "every controller of v1": host(EVERY_V1),
+    "every controller of v2": host(EVERY_V2),
     "no cgroups": host(NONE),
     "before 5.12": host(without=("mount_setattr",)),
     "before 5.2": host(V1, without=FEATURES),

@@ -110,6 +110,25 @@ def test_sysctl_without_its_namespace_is_refused(
     assert Path("/proc/sys/" + key.replace(".", "/")).read_text() == before
 
 
+@pytest.mark.deviates(runc="replaces every dot when there is no slash first")
+def test_a_slash_after_a_dot_stands_for_a_dot(container: MakeContainer, config: Config) -> None:
+    # sysctl(8). There is no interface "lo.1"; the parameter that cannot be found is that one's.
+    config["linux"]["sysctl"] = {"net.ipv4.conf.lo/1.forwarding": "1"}
+
+    assert "net/ipv4/conf/lo.1/forwarding" in container(config).refuses("create")
+
+
+@pytest.mark.parametrize("key", ["net/ipv4/conf/lo/forwarding", "net.ipv4.conf.lo.forwarding"])
+def test_both_spellings_of_a_sysctl_are_one(
+    container: MakeContainer, config: Config, key: str
+) -> None:
+    config["linux"]["sysctl"] = {key: "1"}
+
+    result = container(config, "cat", "/proc/sys/net/ipv4/conf/lo/forwarding").run()
+
+    assert result.stdout.strip() == "1"
+
+
 def test_unknown_sysctl_is_an_error_that_names_it(container: MakeContainer, config: Config) -> None:
     config["linux"]["sysctl"] = {"net.no.such.key": "1"}
 

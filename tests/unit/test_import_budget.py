@@ -59,7 +59,13 @@ MODULES = {
     "delete": [CLI, RECORD, "pyruntime.container.host_ops"],
     "create": [CLI, RECORD, PLAN, CONFIG],
     "run": [CLI, RECORD, PLAN, CONFIG, FOREGROUND, "pyruntime.container.running"],
-    "exec": [CLI, RECORD, PLAN, FOREGROUND, "pyruntime.container.exec pyruntime.plan.exec"],
+    "exec": [
+        CLI,
+        RECORD,
+        PLAN,
+        FOREGROUND,
+        "pyruntime.container.exec pyruntime.container.sub_cgroups pyruntime.plan.exec",
+    ],
 }
 
 

@@ -82,11 +82,11 @@ def test_a_v1_host_without_the_devices_controller_is_refused(v1: Facts) -> None:
         placement({}, "c", v1)
 
 
-def test_ignored_properties_become_warnings(v2: Facts) -> None:
-    placed = placement(spec(resources={"memory": {"kernelTCP": 4096}}), "c", v2)
+def test_ignored_properties_become_warnings(v1: Facts) -> None:
+    placed = placement(spec(resources={"memory": {"kernel": 4096}}), "c", v1)
 
     assert placed.warnings == [
-        "linux.resources.memory.kernelTCP is ignored: kernel memory limits no longer exist"
+        "linux.resources.memory.kernel: kernels since 5.16 have no limit of kernel memory, and ignore it"
     ]
 
 

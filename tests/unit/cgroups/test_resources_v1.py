@@ -86,13 +86,32 @@ def test_the_oom_killer_is_switched_off_only_if_asked(made: Any) -> None:
     assert made(memory={"disableOOMKiller": False}) == []
 
 
-def test_kernel_memory_is_ignored_with_a_warning(made: Any) -> None:
+def test_kernel_memory_is_limited_with_a_warning_and_tcp_memory_without(
+    made: Any, v1: Facts
+) -> None:
     memory = {"kernel": 4096, "kernelTCP": -1}
+    found = writes({"memory": memory}, Where(v1.cgroup, place("/c", "c", v1)))
 
-    assert made(memory=memory) == []
-    assert warnings({"memory": memory}) == [
-        "linux.resources.memory.kernel is ignored: kernel memory limits no longer exist"
+    assert [(each.file, each.value, each.optional) for each in found] == [
+        ("memory.kmem.limit_in_bytes", "4096", True),
+        ("memory.kmem.tcp.limit_in_bytes", "-1", False),
     ]
+    assert warnings({"memory": memory}) == [
+        "linux.resources.memory.kernel: kernels since 5.16 have no limit of kernel memory, and ignore it"
+    ]
+    assert warnings({"memory": {"kernel": -1, "kernelTCP": 4096}}) == []
+
+
+def test_a_swappiness_that_engines_leave_unset_is_not_written(made: Any) -> None:
+    assert made(memory={"swappiness": 2**64 - 1}) == []
+    assert made(memory={"swappiness": 100}) == [("memory.swappiness", "100")]
+
+
+def test_the_kernel_itself_checks_the_usage_before_an_update(v1: Facts) -> None:
+    where = Where(v1.cgroup, place("/c", "c", v1))
+    (found,) = writes({"memory": {"limit": 5, "checkBeforeUpdate": True}}, where)
+
+    assert not found.usage
 
 
 def test_the_burst_comes_after_the_quota_and_the_quota_after_the_period(made: Any) -> None:

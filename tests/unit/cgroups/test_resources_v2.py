@@ -41,7 +41,8 @@ def test_pids(made: Any, limit: int, value: str) -> None:
         ({"swap": -1}, [("memory.swap.max", "max")]),
         ({"reservation": 50}, [("memory.low", "50")]),
         ({"reservation": -1}, [("memory.low", "max")]),
-        ({"disableOOMKiller": False, "useHierarchy": True, "kernel": 5}, []),
+        ({"disableOOMKiller": False, "useHierarchy": True, "kernel": -1}, []),
+        ({"kernelTCP": -1, "swappiness": 2**64 - 1}, []),
     ],
 )
 def test_memory(made: Any, memory: dict[str, int], files: list[tuple[str, str]]) -> None:
@@ -58,6 +59,8 @@ def test_memory(made: Any, memory: dict[str, int], files: list[tuple[str, str]])
         ({"limit": -2}, "limit"),
         ({"swappiness": 0}, "swappiness"),
         ({"disableOOMKiller": True}, "disableOOMKiller"),
+        ({"kernel": 5}, "kernel"),
+        ({"kernelTCP": 5}, "kernelTCP"),
     ],
 )
 def test_memory_that_cannot_be_converted_is_refused(
@@ -67,6 +70,16 @@ def test_memory_that_cannot_be_converted_is_refused(
         made(memory=memory)
 
     assert caught.value.pointer == f"/linux/resources/memory/{pointer}"
+
+
+@pytest.mark.parametrize(("check", "usage"), [(True, "memory.current"), (False, "")])
+def test_the_usage_is_checked_before_the_limit_only_if_asked(
+    v2: Facts, check: bool, usage: str
+) -> None:
+    where = Where(v2.cgroup, place("/c", "c", v2))
+    swap, limit = writes({"memory": {"limit": 5, "swap": 9, "checkBeforeUpdate": check}}, where)
+
+    assert (swap.usage, limit.usage) == ("", usage)
 
 
 def test_a_limit_of_swap_needs_swap_accounting_only_if_it_limits(v2: Facts) -> None:
@@ -216,6 +229,23 @@ def test_files_by_name_are_written_line_by_line_and_last(made: Any) -> None:
 def test_a_name_that_is_no_file_of_the_cgroup_is_refused(made: Any, name: str) -> None:
     with pytest.raises(SpecError):
         made(unified={name: "1"})
+
+
+@pytest.mark.parametrize("name", ["cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze"])
+def test_a_file_that_does_something_to_processes_is_no_setting(made: Any, name: str) -> None:
+    with pytest.raises(SpecError, match=name):
+        made(unified={name: "1"})
+
+
+def test_files_that_this_runtime_does_not_know_are_written(made: Any) -> None:
+    unified = {
+        "cpu.uclamp.min": "20.00",
+        "misc.max": "sev 3",
+        "irq.pressure": "x",
+        "memory.new": "",
+    }
+
+    assert made(unified=unified) == list(unified.items())
 
 
 def test_a_file_of_an_absent_controller_is_refused(made: Any) -> None:

@@ -49,7 +49,7 @@ FULL: Config = {
         "selinuxLabel": "system_u:system_r:svirt_lxc_net_t:s0:c124,c675",
         "scheduler": {
             "policy": "SCHED_DEADLINE",
-            "nice": -20,
+            "nice": 0,
             "priority": 0,
             "flags": ["SCHED_FLAG_RESET_ON_FORK"],
             "runtime": 1000,

@@ -48,13 +48,13 @@ BAD: list[tuple[str, Any, str, str]] = [
     ),
     (
         "/process/scheduler",
-        {"policy": "SCHED_FIFO", "runtime": 1},
+        {"policy": "SCHED_FIFO", "priority": 1, "runtime": 1},
         "/runtime",
         "needs the policy SCHED_DEADLINE, not SCHED_FIFO",
     ),
     (
         "/process/scheduler",
-        {"policy": "SCHED_RR", "deadline": 1},
+        {"policy": "SCHED_RR", "priority": 99, "deadline": 1},
         "/deadline",
         "needs the policy SCHED_DEADLINE, not SCHED_RR",
     ),
@@ -63,6 +63,36 @@ BAD: list[tuple[str, Any, str, str]] = [
         {"policy": "SCHED_BATCH", "period": 1},
         "/period",
         "needs the policy SCHED_DEADLINE, not SCHED_BATCH",
+    ),
+    (
+        "/process/scheduler",
+        {"policy": "SCHED_FIFO"},
+        "/priority",
+        "must be from 1 to 99 for SCHED_FIFO",
+    ),
+    (
+        "/process/scheduler",
+        {"policy": "SCHED_RR", "priority": 100},
+        "/priority",
+        "must be from 1 to 99 for SCHED_RR",
+    ),
+    (
+        "/process/scheduler",
+        {"policy": "SCHED_DEADLINE", "deadline": 5},
+        "/runtime",
+        "must be above 0 and not above deadline (5)",
+    ),
+    (
+        "/process/scheduler",
+        {"policy": "SCHED_DEADLINE", "runtime": 6, "deadline": 5},
+        "/runtime",
+        "must be above 0 and not above deadline (5)",
+    ),
+    (
+        "/process/scheduler",
+        {"policy": "SCHED_DEADLINE", "runtime": 4, "deadline": 5, "period": 4},
+        "/period",
+        "must not be below deadline (5)",
     ),
     (
         "/process/execCPUAffinity",

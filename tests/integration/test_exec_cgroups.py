@@ -1,0 +1,124 @@
+"""`exec` in a container with cgroups of its own, and `exec --cgroup`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import requires
+from support import cgroups
+from support.config import Config
+from support.container import Container, MakeContainer
+from support.wait import wait_for_exit
+
+
+@pytest.fixture
+def running(container: MakeContainer, config: Config) -> Container:
+    c = container(config, "pause")
+    c.detach()
+    return c
+
+
+def places(c: Container, work: Path, *flags: str) -> dict[str, str]:
+    """The cgroups in which an exec process finds itself, below the container's."""
+    file = work / "pid"
+    c.exec("pause", flags=("--detach", "--pid-file", file, *flags))
+    pid = int(file.read_text())
+    found = cgroups.of_process(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for_exit(pid)
+    assert c.cgroup is not None
+    return {
+        name: path.removeprefix(c.cgroup) for name, path in found.items() if path != "/" and name
+    } or {"": found[""].removeprefix(c.cgroup)}
+
+
+def sub_cgroup(c: Container, name: str) -> None:
+    for directory in cgroups.directories(str(c.cgroup)):
+        (directory / name).mkdir()
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            # A new cpuset of v1 is empty, and takes nobody.
+            if not cgroups.UNIFIED and (directory / file).exists():
+                (directory / name / file).write_text((directory / file).read_text())
+
+
+def test_a_cgroup_below_the_containers_is_joined_in_every_hierarchy(
+    running: Container, work: Path
+) -> None:
+    sub_cgroup(running, "below")
+
+    assert set(places(running, work, "--cgroup", "below").values()) == {"/below"}
+    assert set(places(running, work, "--cgroup", "/below/").values()) == {"/below"}
+    assert set(places(running, work, "--cgroup", "/").values()) == {""}
+
+
+@requires.cgroup_v1
+def test_a_controller_has_a_path_of_its_own(running: Container, work: Path) -> None:
+    sub_cgroup(running, "below")
+    sub_cgroup(running, "other")
+
+    found = places(running, work, "--cgroup", "pids,memory:below", "--cgroup", "cpu:other")
+
+    assert {name for name, path in found.items() if path == "/below"} == {"pids", "memory"}
+    assert {name for name, path in found.items() if path == "/other"} == {"cpu"}
+    assert found["freezer"] == ""
+
+
+@requires.cgroup_v1
+def test_a_path_for_all_and_one_for_a_controller_go_together(
+    running: Container, work: Path
+) -> None:
+    sub_cgroup(running, "below")
+
+    found = places(running, work, "--cgroup", "below", "--cgroup", "pids:")
+
+    assert found["pids"] == ""
+    assert found["memory"] == "/below"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("missing", "no such cgroup"),
+        ("../other", "not a sub cgroup path"),
+        ("nonsense:below", "nonsense"),
+        (":below", "empty controller"),
+    ],
+)
+def test_a_bad_cgroup_is_refused(running: Container, value: str, says: str) -> None:
+    sub_cgroup(running, "below")
+
+    message = running.refuses("exec", "--cgroup", value, after=("/bin/true",))
+
+    assert says in message
+    assert running.status == "running"
+
+
+@pytest.mark.ours
+def test_two_paths_for_the_same_are_refused(running: Container) -> None:
+    assert "twice" in running.refuses(
+        "exec", "--cgroup", "pids:/", "--cgroup", "cpu,pids:/", after=("/bin/true",)
+    )
+
+
+@requires.cgroup_v2
+@requires.controller("pids")
+def test_exec_joins_init_where_the_containers_own_cgroup_takes_no_process(
+    running: Container, work: Path
+) -> None:
+    top = running.cgroup_directory("")
+    (top / "init").mkdir()
+    (top / "init" / "cgroup.procs").write_text(str(running.pid))
+    assert places(running, work) == {"": ""}
+    # From now on nothing can join the container's own cgroup: no internal processes. cgroups(7).
+    (top / "cgroup.subtree_control").write_text("+memory +pids")
+
+    assert places(running, work) == {"": "/init"}
+    message = running.refuses("exec", "--cgroup", "/", after=("/bin/true",))
+    assert "busy" in message.lower()
+    assert running.status == "running"
+    running.delete("--force")
+    assert not top.exists()
