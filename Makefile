@@ -23,7 +23,7 @@ SOURCES = $(shell find 2>/dev/null pyruntime csrc schemas packaging -type f -not
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help venv check lint format test demo conformance bench install clean packages
+.PHONY: help venv check lint format specification test demo conformance bench install clean packages
 
 help: ## this list
 	sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -ts $$'\t'
@@ -53,6 +53,9 @@ lint: venv ## form, rules and types of Python and C
 	run mypy --no-error-summary
 	run clang-format --dry-run --Werror $(C_FILES)
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+specification: venv ## docs/specification.md from tests/specification
+	$(BIN)/python tests/support/specification.py > docs/specification.md
 
 format: venv ## rewrite Python and C to the common form
 	$(BIN)/ruff format .

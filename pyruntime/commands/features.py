@@ -7,6 +7,7 @@ from pyruntime.commands._common import write
 from pyruntime.linux.capabilities import NAMES
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan.mount_options import known
+from pyruntime.plan.scheduling import MEMORY_FLAGS, MEMORY_MODES
 from pyruntime.seccomp.rules import ACTIONS, OPERATORS
 from pyruntime.spec.load import encode
 
@@ -58,6 +59,7 @@ def linux() -> dict[str, Any]:
         "seccomp": seccomp(),
         "apparmor": {"enabled": False},
         "selinux": {"enabled": False},
+        "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
         "intelRdt": {"enabled": False},
         "mountExtensions": {"idmap": {"enabled": True}},
         "netDevices": {"enabled": False},

@@ -121,7 +121,11 @@ def _capability_sets(
         ):
             if lacking:
                 warnings.append(f"process.capabilities.{name}: {', '.join(lacking)}: {why}")
-    # The kernel lets nobody raise one that is not both permitted and inheritable (capabilities(7)). Default
-    # configurations name such ones, so no warning: `plan` shows what becomes of them.
-    sets["ambient"] &= sets["permitted"] & sets["inheritable"]
+    # capabilities(7): nobody can raise one that is not both permitted and inheritable.
+    raisable = sets["permitted"] & sets["inheritable"]
+    if lost := capabilities.names_of(sets["ambient"] & ~raisable):
+        warnings.append(
+            f"process.capabilities.ambient: {', '.join(lost)}: not both permitted and inheritable"
+        )
+    sets["ambient"] &= raisable
     return sets, warnings

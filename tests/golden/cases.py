@@ -105,7 +105,14 @@ CASES: dict[str, tuple[str, Config]] = {
         "v2",
         merged(
             namespaces({"type": "time"}),
-            {"linux": {"timeOffsets": {"monotonic": {"secs": 100}, "boottime": {"secs": 5}}}},
+            {
+                "linux": {
+                    "timeOffsets": {
+                        "monotonic": {"secs": -100, "nanosecs": 5},
+                        "boottime": {"secs": 5},
+                    }
+                }
+            },
         ),
     ),
     "unprivileged user": (
@@ -149,6 +156,10 @@ CASES: dict[str, tuple[str, Config]] = {
     "bind on an old kernel": ("before 5.2", mounts(bind("ro", "nosuid", "rprivate"))),
     "bind of a file of procfs": ("v2", mounts(bind(destination="/proc/meminfo"))),
     "idmapped bind": ("v2", mounts(bind("ridmap", uidMappings=MAP, gidMappings=MAP))),
+    "idmapped bind without an option": (
+        "v2",
+        mounts(bind("rbind", uidMappings=MAP, gidMappings=MAP)),
+    ),
     "idmapped bind with the container's maps": ("v2", merged(USER, mounts(bind("idmap")))),
     "tmpfs with tmpcopyup": ("v2", mounts(mount("/etc", "tmpfs", "tmpcopyup"))),
     "tmpfs read-only": ("v2", mounts(mount("/run", "tmpfs", "ro"))),
@@ -269,6 +280,28 @@ CASES: dict[str, tuple[str, Config]] = {
             },
         },
     ),
+    "scheduling in real time": (
+        "v2",
+        {
+            "process": {
+                "user": {"uid": 1000, "gid": 1000},
+                "scheduler": {
+                    "policy": "SCHED_RR",
+                    "priority": 10,
+                    "flags": ["SCHED_FLAG_RESET_ON_FORK"],
+                },
+                "ioPriority": {"class": "IOPRIO_CLASS_RT", "priority": 0},
+            },
+            "linux": {
+                "memoryPolicy": {"mode": "MPOL_LOCAL"},
+                "personality": {"domain": "LINUX", "flags": []},
+            },
+        },
+    ),
+    "affinity of an exec is not init's": (
+        "v2",
+        {"process": {"execCPUAffinity": {"initial": "0", "final": "0-1"}}},
+    ),
     "scheduling with a deadline": (
         "v2",
         {
@@ -295,6 +328,36 @@ CASES: dict[str, tuple[str, Config]] = {
     "sysctl of an interface with a dot in its name": (
         "v2",
         {"linux": {"sysctl": {"net.ipv4.conf.eth0/1.forwarding": "0"}}},
+    ),
+    "annotations": ("v2", {"annotations": {"org.example.key": "value"}}),
+    "seccomp profile": (
+        "v2",
+        {
+            "linux": {
+                "seccomp": {
+                    "defaultAction": "SCMP_ACT_ERRNO",
+                    "defaultErrnoRet": 38,
+                    "architectures": ["SCMP_ARCH_X86_64"],
+                    "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+                    "syscalls": [
+                        {"names": ["read", "write"], "action": "SCMP_ACT_ALLOW"},
+                        {
+                            "names": ["socket"],
+                            "action": "SCMP_ACT_ERRNO",
+                            "errnoRet": 22,
+                            "args": [
+                                {
+                                    "index": 0,
+                                    "value": 255,
+                                    "valueTwo": 16,
+                                    "op": "SCMP_CMP_MASKED_EQ",
+                                }
+                            ],
+                        },
+                    ],
+                }
+            }
+        },
     ),
     # hooks, resources
     "hooks": (
@@ -414,4 +477,4 @@ CASES: dict[str, tuple[str, Config]] = {
         },
     ),
 }
-WITH_FILTER = ("new privileges with a filter", "no new privileges with a filter")
+WITH_FILTER = ("new privileges with a filter", "no new privileges with a filter", "seccomp profile")

@@ -141,6 +141,36 @@ def test_configured_node_where_something_else_exists_is_an_error(
     assert "/dev/mine" in c.refuses("create")
 
 
+@pytest.mark.deviates(runc="accepts whatever is there")
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        pytest.param(stat.S_IFCHR, (1, 7), id="another number"),
+        pytest.param(stat.S_IFBLK, (1, 5), id="another type"),
+        pytest.param(stat.S_IFIFO, (0, 0), id="a fifo"),
+    ],
+)
+def test_configured_node_where_another_node_exists_is_an_error(
+    container: MakeContainer, config: Config, kind: int, number: tuple[int, int]
+) -> None:
+    drop_mount(config, "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")
+    config["linux"]["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]
+    c = container(config, "stat", "/dev/mine")
+    os.mknod(c.rootfs / "dev" / "mine", kind | 0o666, os.makedev(*number))
+
+    assert "/dev/mine" in c.refuses("create")
+
+
+def test_one_device_may_have_two_paths(container: MakeContainer, config: Config) -> None:
+    config["linux"]["devices"] = [
+        {"path": path, "type": "c", "major": 1, "minor": 5} for path in ("/dev/one", "/dev/two")
+    ]
+
+    result = container(config, "stat", "/dev/one", ";", "stat", "/dev/two").run()
+
+    assert all("rdev=1:5" in section for section in result.sections)
+
+
 def test_configured_node_through_a_symlink_leaves_the_host_untouched(
     container: MakeContainer, config: Config, work: Path
 ) -> None:

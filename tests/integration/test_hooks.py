@@ -407,6 +407,21 @@ def test_poststop_hooks_run_after_a_failed_create(
     assert Log(c).order() == [kind, "poststop"]
 
 
+@POSTSTART_AT_CREATE
+def test_poststop_hooks_run_after_a_failed_poststart_hook(
+    container: MakeContainer, config: Config
+) -> None:
+    c = container(config, "pause")
+    add_hook(c, "poststart", "exit", "1")
+    add_hook(c, "poststop")
+    c.create()
+
+    c.refuses("start")
+
+    assert Log(c).order() == ["poststart", "poststop"]
+    assert not c.exists
+
+
 def test_poststop_hooks_run_after_a_forced_delete(container: MakeContainer, config: Config) -> None:
     c = container(config, "pause")
     add_hook(c, "poststop")

@@ -9,6 +9,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from support import cgroups
@@ -81,6 +82,14 @@ def test_state_has_what_the_specification_requires(
 @pytest.mark.ours
 def test_state_has_nothing_but_what_the_specification_names(created: Container) -> None:
     assert set(created.state()) - {"annotations"} == {"ociVersion", "id", "status", "pid", "bundle"}
+
+
+@pytest.mark.parametrize("status", ["created", "running", "stopped"])
+def test_state_fits_its_schema(request: pytest.FixtureRequest, status: str) -> None:
+    c: Container = request.getfixturevalue(status)
+    schema = json.loads((Path(__file__).parents[2] / "schemas/state.json").read_text())
+
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(c.state())) == []
 
 
 def test_state_of_a_stopped_container_names_no_process(stopped: Container) -> None:

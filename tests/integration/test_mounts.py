@@ -255,6 +255,10 @@ def test_option_without_a_visible_effect_is_accepted(
         ("rsuid", "nosuid", False),
         ("rdev", "nodev", False),
         ("rexec", "noexec", False),
+        ("rdiratime", "nodiratime", False),
+        ("ratime", "noatime", False),
+        ("rnorelatime", "noatime", False),
+        ("rnostrictatime", "noatime", False),
     ],
     ids=lambda value: str(value),
 )
@@ -726,6 +730,19 @@ def test_nosymfollow_refuses_to_follow(
     assert container(config, "cat", "/mnt/link", ";", "cat", "/mnt/file").run(
         expect=1
     ).sections == ["ELOOP", "of the host"]
+
+
+@pytest.mark.deviates(runc="came with 1.2")
+@requires.kernel(5, 14)
+@pytest.mark.parametrize("recursive", ["", "r"])
+def test_symfollow_takes_nosymfollow_back(
+    container: MakeContainer, config: Config, source: Path, recursive: str
+) -> None:
+    (source / "link").symlink_to("file")
+    options = (f"{recursive}nosymfollow", f"{recursive}symfollow")
+    config["mounts"].append(bind(source, "/mnt", "rbind", *options))
+
+    assert container(config, "cat", "/mnt/link").run().stdout == "of the host\n"
 
 
 def test_mount_on_the_root_itself_is_refused_or_harmless(

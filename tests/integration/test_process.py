@@ -432,6 +432,19 @@ def test_each_capability_set_is_its_own(container: MakeContainer, config: Config
     assert sets["effective"] == sets["permitted"] == sets["ambient"] == 0
 
 
+@pytest.mark.ours
+def test_ambient_capability_that_cannot_be_raised_is_a_warning(
+    container: MakeContainer, config: Config
+) -> None:
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    config["process"]["capabilities"]["inheritable"].remove("CAP_KILL")
+
+    result = container(config, "caps").run()
+
+    assert not capability_sets(result.stdout)["ambient"] & 1 << 5
+    assert "ambient: CAP_KILL" in result.stderr
+
+
 def test_ambient_capabilities_survive_the_change_of_user(
     container: MakeContainer, config: Config
 ) -> None:

@@ -275,3 +275,10 @@ def test_the_generator_refuses_a_keyword_that_it_does_not_know(generator: Module
 
     with pytest.raises(AssertionError, match="pattern"):
         generator.Writer(schema)
+
+
+def test_an_empty_list_of_names_is_refused() -> None:
+    assert fault_of(changed(full(), "/linux/seccomp/syscalls/0/names", [])) == (
+        "/linux/seccomp/syscalls/0/names",
+        "/linux/seccomp/syscalls/0/names: must be an array that is not empty, not an empty array",
+    )
