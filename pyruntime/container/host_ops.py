@@ -93,6 +93,13 @@ def _limit(value: int) -> int:
     return -1 if value >= 2**63 else value  # resource.RLIM_INFINITY
 
 
+def move_interface(launch: Launch, name: str, new_name: str) -> None:
+    """rtnetlink(7)."""
+    from pyruntime.container import net_devices
+
+    net_devices.move_interface(launch, name, new_name)
+
+
 def run_hook(launch: Launch, kind: str, index: int) -> None:
     """prestart and createRuntime: the container's environment is there, its root is not entered."""
     from pyruntime.container import hooks
@@ -143,6 +150,7 @@ HOST_OPS: dict[str, Callable[..., Any]] = {
     "write_id_map": write_id_map,
     "deny_setgroups": deny_setgroups,
     "prlimit": prlimit,
+    "move_interface": move_interface,
     "run_hook": run_hook,
     "save_record": save_record,
     "write_pid_file": write_pid_file,

@@ -19,6 +19,7 @@ from pyruntime.plan.step import HOST
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from pyruntime.cgroups.base import Cgroup
     from pyruntime.cgroups.placement import Placement
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from pyruntime.container.store import Container
     from pyruntime.plan.step import Plan
     from pyruntime.spec.types import Spec
+
+    class Closing(Protocol):
+        """Something open."""
+
+        def close(self) -> None:
+            """Let go of it; a second time does nothing."""
 
 
 class Launch:
@@ -38,6 +45,7 @@ class Launch:
         "cgroup",
         "container",
         "executor",
+        "holds",
         "init",
         "meanwhile",
         "pid",
@@ -75,6 +83,8 @@ class Launch:
         self.stamps_at = 0
         self.meanwhile: Callable[[], None] = _nothing
         """What there is to do (modules to load) while the executor works."""
+        self.holds: list[Closing] = []
+        """What is only needed to undo, and would keep something of the container's alive."""
         self._undo: list[Callable[[], None]] = []
 
     def on_failure(self, undo: Callable[[], None]) -> None:
@@ -116,6 +126,8 @@ class Launch:
         """Wait until execve has happened: the way back closes, or brings the failure."""
         record = self.executor.next()
         if record is None:
+            for one in self.holds:
+                one.close()
             return
         error = self._failure(record[1], record[2], record[3])
         self.undo(error)

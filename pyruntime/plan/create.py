@@ -41,6 +41,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += _enter(spec, request, facts)
     plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
     plan += cgroup.join(request)  # before the cgroup namespace: it becomes the visible root
+    plan += _outside(spec, facts)
     plan += namespaces.late(spec)
     plan += process.session(request)
     # The rootfs and the sources of binds are looked up as the runtime's own user, who may reach more than
@@ -93,6 +94,16 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     steps += idmapped.open_all(spec, request, facts)
     steps += namespaces.join(spec, request)
     return steps + namespaces.clone(spec, request, facts)
+
+
+def _outside(spec: Spec, facts: Facts) -> list[Step]:
+    """What the host does to init once it is in its namespaces and cgroups; few containers want it."""
+    linux, steps = spec.get("linux", {}), []
+    if linux.get("netDevices"):
+        from pyruntime.plan import net_devices
+
+        steps += net_devices.move(spec, facts)
+    return steps
 
 
 def _open_sources(spec: Spec, request: Request, facts: Facts) -> list[Step]:

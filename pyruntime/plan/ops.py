@@ -53,6 +53,11 @@ def prlimit(resource: int, soft: int, hard: int) -> Op:
     return Op("prlimit", resource, soft, hard)
 
 
+def move_interface(name: str, new_name: str) -> Op:
+    """Move a network device to init's network namespace with its permanent global addresses, as *new_name*, and set it up."""
+    return Op("move_interface", name, new_name)
+
+
 def run_hook(kind: str, index: int) -> Op:
     """Run hook *index* of *kind* in the runtime's namespaces and wait for it."""
     return Op("run_hook", kind, index)

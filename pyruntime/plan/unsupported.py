@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROCESS = ("apparmorProfile", "selinuxLabel")
-LINUX = ("mountLabel", "intelRdt", "netDevices")
+LINUX = ("mountLabel", "intelRdt")
 
 
 def check(spec: Any) -> None:

@@ -69,12 +69,17 @@ def devices(value: list[dict[str, Any]], at: str, _config: dict[str, Any]) -> It
 def net_devices(value: dict[str, Any], at: str, config: dict[str, Any]) -> Iterator[Fault]:
     if value and "network" not in namespaces(config):
         yield at, "needs a network namespace in /linux/namespaces"
+    first: dict[str, str] = {}
     for name, device in value.items():
-        if not is_interface(name):
-            yield f"{at}/{key(name)}", "must be named as a network interface can be"
-        if device.get("name") and not is_interface(device["name"]):
-            pointer = f"{at}/{key(name)}/name"
-            yield pointer, f'must be a name for a network interface, not "{device["name"]}"'
+        pointer, new = f"{at}/{key(name)}", device.get("name") or name
+        if not is_interface(name) or "%" in name:
+            yield pointer, "must be named as a network interface can be"
+        # The specification: "%d" at the end is a template, and the kernel finds the number.
+        elif not is_interface(new) or "%" in new.removesuffix("%d"):
+            yield f"{pointer}/name", f'must be a name for a network interface, not "{new}"'
+        elif new in first and "%" not in new:
+            yield pointer, f'must not become "{new}" as {at}/{key(first[new])} does'
+        first.setdefault(new, name)
 
 
 def is_interface(name: str) -> bool:

@@ -359,6 +359,14 @@ CASES: dict[str, tuple[str, Config]] = {
             }
         },
     ),
+    "network devices": (
+        "v1",
+        {"linux": {"netDevices": {"eth1": {}, "eth2": {"name": "net%d"}}}},
+    ),
+    "network devices in a user namespace": (
+        "v2",
+        merged(USER, {"linux": {"netDevices": {"eth1": {"name": "eth0"}}}}),
+    ),
     # hooks, resources
     "hooks": (
         "v2",

@@ -17,7 +17,6 @@ from pyruntime.plan import unsupported
         ({"process": {"selinuxLabel": "x"}}, "/process/selinuxLabel"),
         ({"linux": {"mountLabel": "x"}}, "/linux/mountLabel"),
         ({"linux": {"intelRdt": {"closID": "x"}}}, "/linux/intelRdt"),
-        ({"linux": {"netDevices": {"eth0": {}}}}, "/linux/netDevices"),
     ],
 )
 def test_a_property_without_effect_is_refused(spec: dict[str, Any], pointer: str) -> None:
