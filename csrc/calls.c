@@ -204,3 +204,18 @@ int64_t call_fstatfs_type(int fd)
         return failed(CALL_fstatfs);
     return (int64_t)(uint32_t)fs.f_type;
 }
+
+int call_landlock_create_ruleset(const void *attributes, size_t size, unsigned flags)
+{
+    RETURN(landlock_create_ruleset, syscall(SYS_landlock_create_ruleset, attributes, size, flags));
+}
+
+int call_landlock_add_rule(int ruleset_fd, int type, const void *attributes)
+{
+    RETURN(landlock_add_rule, syscall(SYS_landlock_add_rule, ruleset_fd, type, attributes, 0));
+}
+
+int call_landlock_restrict_self(int ruleset_fd, unsigned flags)
+{
+    RETURN(landlock_restrict_self, syscall(SYS_landlock_restrict_self, ruleset_fd, flags));
+}

@@ -24,7 +24,8 @@
     X(setresuid) X(seccomp) X(setsid) X(ioctl) X(keyctl) X(socket) X(connect) X(sendmsg) \
     X(pipe2) X(execve) X(close_range) X(bpf) X(access) X(waitid) X(getdents64) X(faccessat) \
     X(pidfd_open) X(sched_setaffinity) X(memory) X(plan) X(hook) X(lookup) X(personality) \
-    X(sched_setattr) X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid)
+    X(sched_setattr) X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid) \
+    X(landlock_create_ruleset) X(landlock_add_rule) X(landlock_restrict_self)
 /* clang-format on */
 
 enum call {
@@ -67,4 +68,7 @@ int call_close_range(unsigned first, unsigned last, unsigned flags);
 int call_bpf(int command, void *attributes, unsigned size);
 int call_pidfd_open(pid_t pid);
 int call_pidfd_getfd(int pidfd, int fd);
+int call_landlock_create_ruleset(const void *attributes, size_t size, unsigned flags);
+int call_landlock_add_rule(int ruleset_fd, int type, const void *attributes);
+int call_landlock_restrict_self(int ruleset_fd, unsigned flags);
 int64_t call_fstatfs_type(int fd);

@@ -24,15 +24,9 @@ static int in_directory; /* whether chdir has succeeded */
 static int op_chdir(struct args *a)
 {
     char where[PATH_MAX];
-    fd_auto root = call_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-    fd_auto fd = -EBADF;
-    int old_root = root_fd, result = 0;
+    fd_auto fd = open_from_root(a->s[0]);
+    int result = 0;
 
-    if (root < 0)
-        return root;
-    root_fd = root;
-    fd = open_in_root(a->s[0], 0);
-    root_fd = old_root;
     if (fd < 0)
         result = fd;
     else if (fchdir(fd) < 0)

@@ -159,6 +159,20 @@ int open_in_root(const char *path, int flags)
     return fd;
 }
 
+/* After the pivot, and after close_fds: from the root that the process itself has. */
+int open_from_root(const char *path)
+{
+    fd_auto fd = call_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    int old_root = root_fd, result;
+
+    if (fd < 0)
+        return fd;
+    root_fd = fd;
+    result = open_in_root(path, 0);
+    root_fd = old_root;
+    return result;
+}
+
 /* The directory of *path*'s last component, which is given back in *name*; missing parents are made. */
 int open_parent(const char *path, const char **name)
 {

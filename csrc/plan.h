@@ -44,7 +44,7 @@ struct op {
 };
 
 extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[],
-    process_ops[], schedule_ops[], start_ops[];
+    process_ops[], schedule_ops[], start_ops[], landlock_ops[];
 
 /* ---- descriptors */
 
@@ -76,7 +76,8 @@ enum { WALK_NOFOLLOW = 1, WALK_DIRECTORIES = 2, WALK_FILE = 4, WALK_NO_SYMLINKS 
 
 int open_in_root(const char *path, int walk); /* O_PATH descriptor, or -errno */
 int open_parent(const char *path,
-                const char **name); /* of the last component; parents are made (0755) */
+                const char **name);   /* of the last component; parents are made (0755) */
+int open_from_root(const char *path); /* the same from the process's own root, after the pivot */
 int open_proc_file(const char *path, int flags); /* below proc_fd; no link leads out */
 const char *fd_path(int fd); /* "/proc/self/fd/N", for calls that know only paths */
 

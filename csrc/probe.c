@@ -11,6 +11,14 @@
 
 int probe(void);
 
+/* The version of Landlock's interface; 0 where it is not built in, not enabled at boot, or hidden by a filter. */
+static int landlock_version(void)
+{
+    int version = call_landlock_create_ruleset(NULL, 0, 1U << 0);
+
+    return version < 0 ? 0 : version > 127 ? 127 : version;
+}
+
 static int answers(int result)
 {
     return result != -ENOSYS && result != -EPERM;
@@ -38,5 +46,6 @@ int probe(void)
         close(dot_fd);
     if (self_fd >= 0)
         close(self_fd);
-    return bits;
+    /* Above the features: a number of its own. */
+    return bits | landlock_version() << 24;
 }

@@ -33,7 +33,7 @@ endif()
 
 if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
     file(GLOB SCHEMAS CONFIGURE_DEPENDS schemas/*.json)
-    foreach(MODULE _config_schema _schemas)
+    foreach(MODULE _config_schema _landlock_schema _schemas)
         add_generated("spec/${MODULE}.py"
             COMMAND schemas/generate.py
             DEPENDS schemas/generate.py pyruntime/spec/wording.py ${SCHEMAS})

@@ -54,6 +54,7 @@ class Facts:
     """The host as far as decisions depend on it."""
 
     __slots__ = (
+        "apparmor",
         "architecture",
         "capabilities",
         "cgroup",
@@ -62,8 +63,9 @@ class Facts:
         "features",
         "in_user_namespace",
         "kernel",
+        "landlock",
         "last_capability",
-        "lsms",
+        "selinux",
     )
 
     def __init__(
@@ -78,7 +80,9 @@ class Facts:
         in_user_namespace: bool = False,
         last_capability: int = 40,
         capabilities: int = -1,
-        lsms: frozenset[str] = frozenset(),
+        landlock: int = 0,
+        apparmor: str = "",
+        selinux: bool = False,
     ) -> None:
         self.kernel = kernel
         self.architecture = architecture
@@ -92,7 +96,11 @@ class Facts:
         self.last_capability = last_capability
         self.capabilities = capabilities
         """The runtime's own permitted set, as bits; -1: all. What is not in it cannot be given on."""
-        self.lsms = lsms
+        self.landlock = landlock
+        """The version of Landlock's interface; 0: none."""
+        self.apparmor = apparmor
+        """Where a process says which profile its next program gets, below /proc/self; "" if AppArmor is off."""
+        self.selinux = selinux
 
     @property
     def rootless(self) -> bool:

@@ -1,9 +1,10 @@
 """Write a Python module from the schemas: `python schemas/generate.py DIRECTORY/NAME.py`.
 
-    _config_schema.py   a validator of config.json as straight-line code; it imports nothing
-    _schemas.py         the schemas themselves, for jsonschema, found without any file
+    _config_schema.py     a validator of config.json as straight-line code; it imports nothing
+    _landlock_schema.py   the same for the policy in the annotation org.pyruntime.landlock
+    _schemas.py           the schemas themselves, for jsonschema, found without any file
 
-Only the keywords that schemas/config.json uses are known; any other is an error of the build, so
+Only the keywords that these two schemas use are known; any other is an error of the build, so
 that the generated code can't fall behind the schema silently.
 """
 
@@ -22,7 +23,7 @@ from pyruntime.spec import wording  # noqa: E402
 
 sys.path.pop(0)
 
-SCHEMAS = ("config", "state", "features", "record")
+SCHEMAS = ("config", "landlock", "state", "features", "record")
 
 KEYWORDS = {
     "string": {"minLength"},
@@ -33,7 +34,7 @@ KEYWORDS = {
 }
 ANYWHERE = {"type", "description", "title", "$schema", "$defs"}
 
-HEAD = '''"""The structure of config.json. Generated from schemas/config.json by schemas/generate.py."""
+HEAD = '''"""The structure of NAME.json. Generated from schemas/NAME.json by schemas/generate.py."""
 # mypy: ignore-errors
 
 
@@ -47,7 +48,7 @@ class Fault(Exception):
 
 
 def check(value: object) -> None:
-    check_config(value, "")
+    check_NAME(value, "")
 
 
 def key(name):
@@ -60,15 +61,16 @@ def key(name):
 class Writer:
     """Turns schema nodes into functions: one per object, and one per array that has a name."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, name: str, schema: dict[str, Any]) -> None:
+        self.name = name
         self.definitions: dict[str, dict[str, Any]] = schema["$defs"]
         self.functions: dict[str, list[str]] = {}
         self.lines: list[str] = []
-        self.call("config", schema)
+        self.call(name, schema)
 
     def text(self) -> str:
         bodies = ["\n".join(lines) for lines in self.functions.values()]
-        return HEAD + "\n\n\n".join(bodies) + "\n"
+        return HEAD.replace("NAME", self.name) + "\n\n\n".join(bodies) + "\n"
 
     def resolve(self, node: Any, name: str) -> tuple[dict[str, Any], str]:
         """The node that *node* refers to, and its name."""
@@ -137,8 +139,18 @@ class Writer:
     def members(
         self, depth: int, node: dict[str, Any], value: str, pointer: str, name: str
     ) -> None:
-        """Every value of an object that is used as a map."""
+        """Every value of an object that is used as a map; or that an object has no other members."""
         if "additionalProperties" not in node:
+            return
+        if node["additionalProperties"] is False:
+            names = ", ".join(f'"{name}"' for name in node["properties"])
+            self.line(depth, f"for k in {value}:")
+            self.refuse(
+                depth + 1,
+                f"k not in {{{names}}}",
+                f'f"{pointer}/{{key(k)}}"',
+                wording.no_other(node["properties"]),
+            )
             return
         assert "properties" not in node, node
         resolved, its_name = self.resolve(node["additionalProperties"], f"{name}_member")
@@ -198,9 +210,17 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
+def validator(name: str) -> str:
+    schema = json.loads((HERE / f"{name}.json").read_text("utf-8"))
+    return Writer(name, schema).text()
+
+
 def config_schema() -> str:
-    schema = json.loads((HERE / "config.json").read_text("utf-8"))
-    return Writer(schema).text()
+    return validator("config")
+
+
+def landlock_schema() -> str:
+    return validator("landlock")
 
 
 def schemas() -> str:
@@ -211,7 +231,11 @@ def schemas() -> str:
     return text
 
 
-MODULES = {"_config_schema.py": config_schema, "_schemas.py": schemas}
+MODULES = {
+    "_config_schema.py": config_schema,
+    "_landlock_schema.py": landlock_schema,
+    "_schemas.py": schemas,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -224,9 +224,10 @@ static const struct command file_commands[] = {
 
 static const struct command *find(const char *name)
 {
-    const struct command *const tables[] = {file_commands, process_commands, action_commands};
+    const struct command *const tables[] = {file_commands, process_commands, action_commands,
+                                            socket_commands};
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (!strcmp(command->name, name))
                 return command;

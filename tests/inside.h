@@ -1,4 +1,4 @@
-/* What inside.c (files, the command line), inside_process.c (facts) and inside_action.c know of each other. */
+/* What inside.c (files, the command line), inside_process.c (facts), inside_action.c and inside_socket.c know of each other. */
 #pragma once
 
 struct command {
@@ -9,6 +9,7 @@ struct command {
 
 extern const struct command process_commands[];
 extern const struct command action_commands[];
+extern const struct command socket_commands[];
 
 const char *errno_name(int number);
 int copy_fd(int from, int to);

@@ -38,6 +38,20 @@ cgroup_v2 = _need("cgroup v2", cgroups.UNIFIED)
 no_cap_sys_resource = _need("no CAP_SYS_RESOURCE", not _effective_capabilities() & 1 << 24)
 
 
+def _landlock_version() -> int:
+    """landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), which has one number everywhere."""
+    import ctypes
+
+    return int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))
+
+
+LANDLOCK = max(_landlock_version(), 0)
+
+
+def landlock(version: int) -> pytest.MarkDecorator:
+    return _need(f"Landlock {version}", version <= LANDLOCK)
+
+
 def kernel(major: int, minor: int) -> pytest.MarkDecorator:
     return _need(f"Linux {major}.{minor}", (major, minor) <= KERNEL)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyruntime import SPEC_VERSION, __version__
 from pyruntime.commands._common import write
 from pyruntime.linux.capabilities import NAMES
+from pyruntime.linux.landlock import KERNELS
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan.mount_options import known
 from pyruntime.plan.scheduling import MEMORY_FLAGS, MEMORY_MODES
@@ -37,7 +38,10 @@ def run(call: Call) -> int:  # noqa: ARG001
         "hooks": list(HOOKS),
         "mountOptions": known(),
         "linux": linux(),
-        "annotations": {"org.pyruntime.version": __version__},
+        "annotations": {
+            "org.pyruntime.version": __version__,
+            "org.pyruntime.landlock.version": str(max(KERNELS)),
+        },
         "potentiallyUnsafeConfigAnnotations": list(UNSAFE_ANNOTATIONS),
     }
     write(encode(document, indent=4).decode() + "\n")

@@ -37,7 +37,7 @@ def run(call: Call) -> int:
 def _facts() -> Facts:
     executor = Executor()
     try:
-        found = host.collect(executor.features())
+        found = host.collect(executor.features(), executor.landlock())
     finally:
         abandon(executor)
     # What root would do, whoever asks.

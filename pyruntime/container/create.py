@@ -193,7 +193,7 @@ def _prepare(
     if options.systemd_cgroup:
         raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
-    facts = host.collect(executor.features())
+    facts = host.collect(executor.features(), executor.landlock())
     placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)

@@ -63,7 +63,7 @@ def execute(
         raise WrongState("cannot exec in a stopped container")
     executor = Executor(inherit=(pidfd,))
     try:
-        facts = host.collect(executor.features())
+        facts = host.collect(executor.features(), executor.landlock())
         request = _request(record, filter_of(spec, root, facts), options)
         places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
         target = _target(init, pidfd, places)

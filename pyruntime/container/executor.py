@@ -26,17 +26,21 @@ ALL_SIGNALS = [*range(1, 32), *range(34, 65)]
 
 RECORD_SIZE = 16
 
+# Above the bits of the features, csrc/probe.c has a number.
+LANDLOCK_SHIFT = 24
+
 
 class Executor:
     """One started executor: pipes, the plan's file, and its features."""
 
-    __slots__ = ("_go_fd", "_plan_fd", "_probed", "_report_fd", "pid", "plan_size")
+    __slots__ = ("_go_fd", "_landlock", "_plan_fd", "_probed", "_report_fd", "pid", "plan_size")
 
     def __init__(self, *, inherit: tuple[int, ...] = ()) -> None:
         self._report_fd, report_fd = os.pipe2(os.O_CLOEXEC)
         go_fd, self._go_fd = os.pipe2(os.O_CLOEXEC)
         self._plan_fd = os.memfd_create("pyruntime-plan", os.MFD_CLOEXEC)
         self._probed: frozenset[str] | None = None
+        self._landlock = 0
         self.plan_size = 0
         image_fd = sealed_copy()
         given = (report_fd, go_fd, self._plan_fd)
@@ -68,7 +72,13 @@ class Executor:
             self._probed = frozenset(
                 name for number, name in enumerate(FEATURES) if bits >> number & 1
             )
+            self._landlock = bits >> LANDLOCK_SHIFT
         return self._probed
+
+    def landlock(self) -> int:
+        """The version of Landlock's interface; 0 for none."""
+        self.features()
+        return self._landlock
 
     def begin(self, content: bytes) -> None:
         """Hand the plan over."""

@@ -27,7 +27,10 @@ HINTS = {
         "exec",
         errno.ENOEXEC,
     ): "no program of this machine's architecture, nor a script that begins with #!",
-    ("exec", errno.EACCES): "no execute permission, or the file system is mounted noexec",
+    (
+        "exec",
+        errno.EACCES,
+    ): "no execute permission, a file system mounted noexec, or a security policy",
     ("bind", errno.ENOENT): "the source of a bind mount must exist",
     ("bind_classic", errno.ENOENT): "the source of a bind mount must exist",
     ("open_tree", errno.ENOENT): "the source of a bind mount must exist",
@@ -58,6 +61,18 @@ HINTS = {
     ("connect", errno.ECONNREFUSED): "nobody listens on this socket",
     ("console", errno.ENOENT): "a terminal needs a mount of type devpts on /dev/pts",
     ("sysctl", errno.ENOENT): "this kernel has no such parameter",
+    (
+        "landlock_path",
+        errno.ENOENT,
+    ): 'rules are about paths in the container; "optional": true lets one be missing',
+    (
+        "landlock_path",
+        errno.EINVAL,
+    ): "a rule for a file can allow only execute, write_file, read_file, truncate and ioctl_dev",
+    (
+        "landlock_restrict",
+        errno.EPERM,
+    ): "a process without noNewPrivileges needs CAP_SYS_ADMIN for it",
 }
 
 

@@ -20,7 +20,7 @@ LAST_CAPABILITY = 40
 """CAP_CHECKPOINT_RESTORE, for when /proc/sys cannot be read."""
 
 
-def collect(features: frozenset[str]) -> Facts:
+def collect(features: frozenset[str], landlock: int = 0) -> Facts:
     """What is true of this host, for this process, now."""
     name = os.uname()
     return Facts(
@@ -33,10 +33,17 @@ def collect(features: frozenset[str]) -> Facts:
         in_user_namespace=in_user_namespace(),
         last_capability=last_capability(),
         capabilities=capabilities(read("/proc/self/status")),
-        lsms=frozenset(
-            name for name in read("/sys/kernel/security/lsm").strip().split(",") if name
-        ),
+        landlock=landlock,
     )
+
+
+def look_for_lsms(facts: Facts) -> None:
+    """Add which security modules can label a process: asked only for a configuration that has labels."""
+    if read("/sys/module/apparmor/parameters/enabled").startswith("Y"):
+        # Before 5.8 there is one file for whichever module has it.
+        own = os.path.exists("/proc/self/attr/apparmor/exec")
+        facts.apparmor = "attr/apparmor/exec" if own else "attr/exec"
+    facts.selinux = os.path.exists("/sys/fs/selinux/enforce")
 
 
 def kernel_version(release: str) -> tuple[int, int]:

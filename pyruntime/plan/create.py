@@ -150,7 +150,7 @@ def _become_program(
     plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
-    steps, warnings = identity.become_user(program, spec, facts, request.filter)
+    steps, warnings = identity.become_user(program, spec, request, facts)
     plan += steps
     plan.warnings += warnings
     plan += process.chdir(program)

@@ -61,7 +61,7 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
-    steps, plan.warnings = identity.become_user(program, spec, facts, request.filter)
+    steps, plan.warnings = identity.become_user(program, spec, request, facts)
     plan += steps
     plan += process.chdir(program)
     plan += process.find(program)

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyruntime.facts import Facts
-    from pyruntime.plan.request import Filter
+    from pyruntime.plan.request import Filter, Request
     from pyruntime.spec.types import Process, Spec
 
 UNLIMITED = 2**64 - 1
+LANDLOCK = "org.pyruntime.landlock"
 SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 
 
@@ -54,7 +55,7 @@ def _limits(process: Process) -> list[tuple[tuple[int, int, int], str]]:
 
 
 def become_user(
-    process: Process, spec: Spec, facts: Facts, filter: Filter | None
+    process: Process, spec: Spec, request: Request, facts: Facts
 ) -> tuple[list[Step], list[str]]:
     """The steps from root to the configured user, and warnings about capabilities that are not to be had."""
     sets, warnings = _capability_sets(process, spec, facts)
@@ -65,9 +66,13 @@ def become_user(
     steps = [Step(INSIDE, ops.umask(0o022 if mask is None else mask), "process.user.umask")]
     if privileged:
         steps.append(Step(INSIDE, ops.no_new_privs(), "process.noNewPrivileges"))
-    else:
+    # Before the filter, which may know nothing of it, and while every path of a rule can be reached.
+    restricted, left_out = restrict(spec, request, facts)
+    steps += restricted
+    warnings += left_out
+    if not privileged:
         # Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it has to come first. seccomp(2).
-        steps += load_filter(filter)
+        steps += load_filter(request.filter)
     origin = "process.capabilities"
     steps.append(Step(INSIDE, ops.bounding(sets["bounding"]), f"{origin}.bounding"))
     if uid != 0:
@@ -81,6 +86,16 @@ def become_user(
     steps.append(Step(INSIDE, op, origin))
     steps.append(Step(INSIDE, ops.ambient(sets["ambient"]), f"{origin}.ambient"))
     return steps, warnings
+
+
+def restrict(spec: Spec, request: Request, facts: Facts) -> tuple[list[Step], list[str]]:
+    """Landlock, by annotation."""
+    policy = (spec.get("annotations") or {}).get(LANDLOCK)
+    if policy is None:
+        return [], []
+    from pyruntime.plan import landlock  # few configurations have it
+
+    return landlock.restrict(policy, request, facts)
 
 
 def load_filter(filter: Filter | None) -> list[Step]:

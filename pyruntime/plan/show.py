@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.linux import capabilities, flags
+from pyruntime.linux import capabilities, flags, landlock
 from pyruntime.linux.flags import names
 
 TYPE_CHECKING = False
@@ -62,6 +62,10 @@ def _change(text: str) -> str:
     return shown + ("|-" + cleared.replace("|", "|-") if cleared else "")
 
 
+def _landlock(table: dict[str, tuple[int, int]]) -> Callable[[int], str]:
+    return lambda value: "|".join(landlock.names_of(value, table))
+
+
 def _slot(value: int) -> str:
     return f"#{value}" if value >= 0 else ""
 
@@ -82,6 +86,12 @@ KINDS: dict[str, Callable[[int], str]] = {
     "rlimit": lambda value: LIMITS[value],
     "seccomp": lambda value: _short(value, flags.SECCOMP_FILTER_FLAGS, "SECCOMP_FILTER_FLAG_"),
     "may_fail": lambda value: "or later" if value else "",
+    "version": lambda value: f"version {value}",
+    "landlock_fs": _landlock(landlock.FILESYSTEM),
+    "landlock_net": _landlock(landlock.NETWORK),
+    "landlock_scope": _landlock(landlock.SCOPED),
+    "landlock_self": _landlock(landlock.RESTRICT_SELF),
+    "optional": lambda value: "optional" if value else "",
     "timeout": lambda value: f"{value} s" if value else "",
 }
 
@@ -121,6 +131,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "capset": ("caps", "caps", "caps"),
     "ambient": ("caps",),
     "seccomp": ("seccomp", "seccomp", ""),
+    "landlock_ruleset": ("slot", "version", "landlock_fs", "landlock_net", "landlock_scope"),
+    "landlock_path": ("slot", "", "landlock_fs", "optional"),
+    "landlock_port": ("slot", "", "landlock_net"),
+    "landlock_restrict": ("slot", "landlock_self"),
     "chdir": ("", "may_fail"),
     "close_fds": ("", "slot"),
     "wait_start": ("slot",),

@@ -28,6 +28,9 @@ HOOKS = (
     "poststop",
 )
 
+# The annotation whose value is a policy: spec/landlock.py, which is loaded for it alone.
+LANDLOCK = "org.pyruntime.landlock"
+
 # __NEW_UTS_LEN of the kernel, for both names.
 LONGEST_HOSTNAME = 64
 
@@ -116,9 +119,13 @@ def hooks(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[F
                 yield f"{at}/{kind}/{index}/path", f'must be absolute, not "{hook["path"]}"'
 
 
-def annotation_names(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
+def annotation_values(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
     if "" in value:
         yield at, "must not have an empty name"
+    if LANDLOCK in value:
+        from pyruntime.spec import landlock
+
+        yield from landlock.faults(value[LANDLOCK], f"{at}/{LANDLOCK}")
 
 
 def cwd(value: str, at: str, _config: dict[str, Any]) -> Iterator[Fault]:
@@ -184,7 +191,7 @@ DOCUMENT: dict[str, Rule] = {
     "domainname": uts_name,
     "mounts": mounts,
     "hooks": hooks,
-    "annotations": annotation_names,
+    "annotations": annotation_values,
 }
 
 PROCESS: dict[str, Rule] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 LONGEST = 60
@@ -42,6 +43,11 @@ def expected(node: dict[str, Any]) -> str:
     if node.get("minLength") or node.get("minItems"):
         text += " that is not empty"
     return text
+
+
+def no_other(names: Iterable[str]) -> str:
+    """What is said of a member that an object of closed form does not have."""
+    return f"is not known: there is only {', '.join(names)}"
 
 
 def found(value: object) -> str:

@@ -5,6 +5,7 @@ The base has no devices of its own, no mounts but /proc, no hooks: a plan that s
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 Config = dict[str, Any]
@@ -69,6 +70,26 @@ def hook(path: str, **more: Any) -> Config:
     return {"path": path, "args": [path, "now"], "env": ["A=b"], **more}
 
 
+def landlock(**policy: Any) -> Config:
+    return {"annotations": {"org.pyruntime.landlock": json.dumps(policy)}}
+
+
+# Everything that Landlock has, which takes the last version of it.
+WHOLE_POLICY = {
+    "handledAccessFS": [
+        *("execute", "write_file", "read_file", "read_dir", "remove_dir", "remove_file"),
+        *("make_char", "make_dir", "make_reg", "make_sock", "make_fifo", "make_block", "make_sym"),
+        *("refer", "truncate", "ioctl_dev"),
+    ],
+    "handledAccessNet": ["bind_tcp", "connect_tcp"],
+    "scoped": ["abstract_unix_socket", "signal"],
+    "restrictSelf": ["log_same_exec_off", "log_new_exec_on", "log_subdomains_off"],
+    "rules": [
+        {"paths": ["/bin", "/lib"], "allowedAccess": ["execute", "read_file", "read_dir"]},
+        {"paths": ["/dev/tty"], "allowedAccess": ["ioctl_dev"], "optional": True},
+        {"ports": [80, 443], "allowedAccess": ["connect_tcp"]},
+    ],
+}
 MAP = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}})
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
@@ -484,5 +505,32 @@ CASES: dict[str, tuple[str, Config]] = {
             }
         },
     ),
+    # landlock, by annotation
+    "landlock, files": (
+        "landlock 1",
+        landlock(
+            handledAccessFS=["write_file", "make_reg"],
+            rules=[{"paths": ["/tmp"], "allowedAccess": ["write_file"]}],
+        ),
+    ),
+    "landlock, all of it": ("landlock 7", landlock(**WHOLE_POLICY)),
+    **{
+        f"landlock, the best of version {version}": (
+            f"landlock {version}",
+            landlock(**WHOLE_POLICY, bestEffort=True),
+        )
+        for version in range(7)
+    },
+    "landlock with a filter": (
+        "landlock 6",
+        {"process": {"noNewPrivileges": False}, **landlock(scoped=["signal"])},
+    ),
+    "landlock, a filter and no new privileges": ("landlock 6", landlock(scoped=["signal"])),
 }
-WITH_FILTER = ("new privileges with a filter", "no new privileges with a filter", "seccomp profile")
+WITH_FILTER = (
+    "new privileges with a filter",
+    "no new privileges with a filter",
+    "seccomp profile",
+    "landlock with a filter",
+    "landlock, a filter and no new privileges",
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyruntime.facts import FEATURES, CgroupFacts, Facts, Hierarchy
 
 V2 = CgroupFacts(
@@ -49,7 +51,9 @@ EVERY_V2 = CgroupFacts(
 )
 
 
-def host(cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0) -> Facts:
+def host(
+    cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0, **more: Any
+) -> Facts:
     """A host of today, less the features in *without*."""
     return Facts(
         kernel=(6, 12),
@@ -59,6 +63,7 @@ def host(cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0)
         euid=euid,
         egid=euid,
         last_capability=40,
+        **more,
     )
 
 
@@ -72,4 +77,5 @@ HOSTS = {
     "before 5.12": host(without=("mount_setattr",)),
     "before 5.2": host(V1, without=FEATURES),
     "unprivileged": host(euid=1000),
+    **{f"landlock {version}": host(landlock=version) for version in range(8)},
 }

@@ -47,7 +47,7 @@ PURE = (
 )
 IMPURE = {"seccomp/cache.py", "seccomp/libseccomp.py", "spec/load.py"}
 # Tables and arithmetic; the rest of linux calls the kernel.
-PURE_LINUX = {"flags", "capabilities", "signals", "namespaces"}
+PURE_LINUX = {"flags", "capabilities", "landlock", "signals", "namespaces"}
 SYSTEM_MODULES = {
     "fcntl",
     "select",

@@ -57,7 +57,7 @@ def is_valid(schema: dict[str, Any], value: object) -> bool:
     return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
 
 
-@pytest.mark.parametrize("name", ["CONFIG", "STATE", "FEATURES", "RECORD"])
+@pytest.mark.parametrize("name", ["CONFIG", "LANDLOCK", "STATE", "FEATURES", "RECORD"])
 def test_each_schema_is_one(name: str) -> None:
     schema = getattr(_schemas, name)
 

@@ -274,7 +274,7 @@ def test_the_generator_refuses_a_keyword_that_it_does_not_know(generator: Module
     schema["$defs"]["root"]["properties"]["path"]["pattern"] = "^/"
 
     with pytest.raises(AssertionError, match="pattern"):
-        generator.Writer(schema)
+        generator.Writer("config", schema)
 
 
 def test_an_empty_list_of_names_is_refused() -> None:
