@@ -31,7 +31,7 @@ class Hierarchy:
 class CgroupFacts:
     """How cgroups are laid out on this host. cgroups(7)."""
 
-    __slots__ = ("layout", "own", "unified", "v1")
+    __slots__ = ("below_own", "closed", "layout", "own", "unified", "v1")
 
     def __init__(
         self,
@@ -48,6 +48,10 @@ class CgroupFacts:
         """The cgroup2 mount of "v2" and "hybrid"."""
         self.own = own or {}
         """The runtime's own cgroup: controller (or "name=systemd"; "" for v2) to path, from /proc/self/cgroup."""
+        self.closed: dict[str, str] = {}
+        """Where the container's cgroup may not be made: hierarchy (as in a placement) to the reason."""
+        self.below_own = False
+        """Whether a new cgroup of cgroup2 has to be below the runtime's own: beside it the runtime may make none."""
 
 
 class Facts:
@@ -61,11 +65,14 @@ class Facts:
         "egid",
         "euid",
         "features",
+        "foreign",
+        "id_helpers",
         "in_user_namespace",
         "kernel",
         "landlock",
         "last_capability",
         "selinux",
+        "setgroups_denied",
     )
 
     def __init__(
@@ -101,6 +108,13 @@ class Facts:
         self.apparmor = apparmor
         """Where a process says which profile its next program gets, below /proc/self; "" if AppArmor is off."""
         self.selinux = selinux
+        # What follows is looked for only where user namespaces are involved: host/rootless.py.
+        self.id_helpers: dict[str, str] = {}
+        """"uid_map" and "gid_map" to the program that may write them for others: newuidmap(1), newgidmap(1)."""
+        self.setgroups_denied = False
+        """Whether setgroups(2) is forbidden in the user namespace that the container gets by inheriting or joining."""
+        self.foreign: frozenset[str] = frozenset()
+        """Types of the namespaces over which the container's user namespace has no power."""
 
     @property
     def rootless(self) -> bool:

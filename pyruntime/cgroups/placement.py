@@ -44,16 +44,25 @@ def placement(spec: dict[str, Any], container_id: str, facts: Facts) -> Placemen
     """The cgroups of the container that *spec* describes."""
     linux = spec.get("linux") or {}
     asked = linux.get("resources") or {}
-    if facts.cgroup.layout == "none" or facts.rootless:
-        return _nowhere(asked, facts)
+    if facts.cgroup.layout == "none":
+        return _nowhere(asked, facts, "no cgroup is mounted")
     path = linux.get("cgroupsPath") or ""
     driver = "v2" if facts.cgroup.layout == "v2" else "v1"
-    placed = Placement(driver, place(path, container_id, facts))
+    paths = place(path, container_id, facts)
+    closed = facts.cgroup.closed
+    if closed and closed.keys() >= paths.keys():
+        return _nowhere(asked, facts, next(iter(closed.values())))
+    placed = Placement(driver, {key: paths[key] for key in paths if key not in closed})
     where = resources.Where(facts.cgroup, placed.paths)
     placed.warnings = resources.warnings(asked)
     _add_devices(placed, asked.get("devices") or [], where, facts)
-    placed.writes += resources.writes(asked, where)
+    placed.writes += _writes(asked, where, next(iter(closed.values()), ""))
     placed.owner = _owner(spec) if driver == "v2" else None
+    if facts.euid != 0 and placed.owner is not None:
+        if placed.owner != facts.euid:
+            text = f"the container's user ({placed.owner}) is not given it: that takes root"
+            placed.warnings.append(f"linux.cgroupsPath: {text}")
+        placed.owner = None  # whoever makes a cgroup owns it
     return placed
 
 
@@ -62,6 +71,7 @@ def place(cgroups_path: str, container_id: str, facts: Facts) -> dict[str, str]:
 
     An absolute path counts from the mount point. A relative one counts from the runtime's own cgroup, on
     cgroup2 from the parent of that: a cgroup with processes in it cannot have children with controllers.
+    (Unless the runtime may make cgroups only below its own.)
     """
     inner = _inner(cgroups_path, container_id)
     absolute = cgroups_path.startswith("/")
@@ -71,7 +81,9 @@ def place(cgroups_path: str, container_id: str, facts: Facts) -> dict[str, str]:
         paths[",".join(hierarchy.controllers)] = hierarchy.mountpoint + own + inner
     if facts.cgroup.unified is not None:
         hierarchy = facts.cgroup.unified
-        own = "" if absolute else os.path.dirname(_own(hierarchy, "", facts)).rstrip("/")
+        own = "" if absolute else _own(hierarchy, "", facts)
+        if not facts.cgroup.below_own:
+            own = os.path.dirname(own).rstrip("/")
         paths[""] = hierarchy.mountpoint + own + inner
     return paths
 
@@ -101,26 +113,42 @@ def _own(hierarchy: Hierarchy, controller: str, facts: Facts) -> str:
     return ""
 
 
-def _nowhere(asked: dict[str, Any], facts: Facts) -> Placement:
+def _nowhere(asked: dict[str, Any], facts: Facts, why: str) -> Placement:
     """No cgroups: fine as long as nothing is asked of them."""
-    why = "the runtime is not the host's root" if facts.rootless else "no cgroup is mounted"
-    try:
-        resources.writes(asked, resources.Where(facts.cgroup, {}))
-    except Unsupported as error:
-        raise Unsupported(error.message, hint=f"{why}, so the container has no cgroup") from None
-    # Without the powers of the host's root nobody needs the rules: such a container can neither make
-    # a device node nor open one that its user may not open anyway.
+    _writes(asked, resources.Where(facts.cgroup, {}), f"{why}, so the container has no cgroup")
     if asked.get("devices") and not facts.rootless:
-        raise Unsupported("linux.resources.devices: no cgroup is mounted", hint="mount cgroup2")
+        raise Unsupported(f"linux.resources.devices: {why}", hint="mount cgroup2")
     placed = Placement("none", {})
     placed.warnings.append(f"the container gets no cgroup of its own: {why}")
+    if asked.get("devices"):
+        placed.warnings.append(NO_DEVICE_RULES)
     return placed
+
+
+# Such a container can make no device node, and opens what is bound into it as its user may anyway.
+NO_DEVICE_RULES = (
+    "linux.resources.devices: rules take the host's root: the modes of the devices decide"
+)
+
+
+def _writes(asked: dict[str, Any], where: resources.Where, why: str) -> list[Write]:
+    """Nothing that is asked is left out; *why* some of the hierarchies are missing, if they are."""
+    try:
+        return resources.writes(asked, where)
+    except Unsupported as error:
+        if not why:
+            raise
+        raise Unsupported(error.message, hint=why) from None
 
 
 def _add_devices(
     placed: Placement, entries: list[dict[str, Any]], where: resources.Where, facts: Facts
 ) -> None:
     """Always: without rules in the configuration the default rules are all there is."""
+    if facts.rootless:
+        if entries:
+            placed.warnings.append(NO_DEVICE_RULES)
+        return
     given = devices.rules(entries)
     directory = where.v1.get("devices")
     if directory is not None:

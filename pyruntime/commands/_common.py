@@ -41,6 +41,7 @@ def create_options(call: Call, *, waits: bool) -> Options:
         pivot=not options["no_pivot"],
         keyring=not options["no_new_keyring"],
         systemd_cgroup=call.globals["systemd_cgroup"],
+        rootless=call.globals["rootless"],
         waits=waits,
         warn=call.warn,
     )

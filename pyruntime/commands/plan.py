@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import bundle_of, write
-from pyruntime.container.create import abandon, read_bundle, rootfs_of
+from pyruntime.container.create import abandon, complete, read_bundle, rootfs_of
 from pyruntime.container.executor import Executor
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create
+from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
 from pyruntime.plan.show import plan_document, plan_text
 from pyruntime.spec.load import encode
@@ -25,7 +26,7 @@ def run(call: Call) -> int:
     bundle = bundle_of(call)
     id = call.arguments[0] if call.arguments else "ID"
     _, spec = read_bundle(bundle, call.warn)
-    facts = _facts()
+    facts = _facts(call, id, spec)
     plan = create(spec, _request(call, id, bundle, spec, facts), facts)
     if call.options["json"]:
         write(encode(plan_document(plan), indent=2).decode("utf-8", "surrogateescape") + "\n")
@@ -34,14 +35,17 @@ def run(call: Call) -> int:
     return 0
 
 
-def _facts() -> Facts:
+def _facts(call: Call, id: str, spec: Spec) -> Facts:
     executor = Executor()
     try:
         found = host.collect(executor.features(), executor.landlock())
     finally:
         abandon(executor)
-    # What root would do, whoever asks.
-    found.euid, found.capabilities = 0, -1
+    rootless = call.globals["rootless"]
+    if rootless == "false" or (rootless == "auto" and not has(spec, "user")):
+        # What root would do, whoever asks: without a user namespace nobody else can do it.
+        found.euid, found.capabilities = 0, -1
+    complete(found, spec, id, rootless, cgroups=not call.globals["systemd_cgroup"])
     return found
 
 

@@ -47,6 +47,7 @@ class Options:
         "pid_file",
         "pivot",
         "preserve_fds",
+        "rootless",
         "systemd_cgroup",
         "waits",
         "warn",
@@ -62,6 +63,7 @@ class Options:
         pivot: bool = True,
         keyring: bool = True,
         systemd_cgroup: bool = False,
+        rootless: str = "auto",
         waits: bool = True,
         meanwhile: Callable[[], None] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
@@ -74,6 +76,8 @@ class Options:
         self.pivot = pivot
         self.keyring = keyring
         self.systemd_cgroup = systemd_cgroup
+        self.rootless = rootless
+        """"auto", "true" or "false": whether a container goes without a cgroup where the runtime may make none."""
         self.waits = waits
         """Whether init waits for `start` (create) or goes on (run)."""
         self.meanwhile = meanwhile
@@ -194,6 +198,7 @@ def _prepare(
         raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
     facts = host.collect(executor.features(), executor.landlock())
+    complete(facts, spec, container.id, options.rootless, cgroups=not options.systemd_cgroup)
     placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
@@ -215,6 +220,14 @@ def _prepare(
         cgroup=cgroup_of(placed.driver, placed.paths),
         placement=placed,
     )
+
+
+def complete(facts: Facts, spec: Spec, id: str, rootless: str, *, cgroups: bool) -> None:
+    """Add to *facts* what matters where the runtime is not the host's root or the container has a user namespace."""
+    if facts.rootless or rootless == "true" or has(spec, "user"):
+        from pyruntime.container.rootless import look
+
+        look(spec, id, facts, rootless, cgroups=cgroups)
 
 
 def _request(

@@ -57,8 +57,15 @@ def give_cgroup(launch: Launch, _directory: str, uid: int) -> None:
 def write_id_map(launch: Launch, kind: str, maps: str) -> None:
     """In one write(2), as the kernel wants it."""
     _write_proc(
-        f"/proc/{launch.pid}/{kind}", maps, "more than one line needs CAP_SETUID, CAP_SETGID"
+        f"/proc/{launch.pid}/{kind}", maps, "the runtime may give on only ids that it has itself"
     )
+
+
+def map_ids(launch: Launch, program: str, maps: str) -> None:
+    """newuidmap(1), newgidmap(1)."""
+    from pyruntime.container import id_helpers
+
+    id_helpers.run(program, launch.pid, maps)
 
 
 def deny_setgroups(launch: Launch) -> None:
@@ -148,6 +155,7 @@ HOST_OPS: dict[str, Callable[..., Any]] = {
     "settle_cgroups": settle_cgroups,
     "give_cgroup": give_cgroup,
     "write_id_map": write_id_map,
+    "map_ids": map_ids,
     "deny_setgroups": deny_setgroups,
     "prlimit": prlimit,
     "move_interface": move_interface,

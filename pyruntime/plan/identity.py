@@ -107,11 +107,12 @@ def load_filter(filter: Filter | None) -> list[Step]:
 
 
 def _groups(groups: list[int], spec: Spec, facts: Facts) -> list[Step]:
-    if denies_setgroups(spec, facts):
+    if facts.setgroups_denied or denies_setgroups(spec, facts):
         if groups:
             raise SpecError(
                 "/process/user/additionalGids",
-                "an unprivileged user with a single gid cannot have any",
+                "setgroups(2) is denied in this user namespace, so there can be none",
+                hint="map more than the own group: newgidmap(1)",
             )
         return []
     return [Step(INSIDE, ops.setgroups(groups), "process.user.additionalGids")]

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.facts import Facts
     from pyruntime.plan.request import Request
+    from pyruntime.plan.step import Op
     from pyruntime.spec.types import Mapping, Spec
 
 # The cgroup namespace's root is the cgroup one is in when it is made: it waits until the cgroup is joined.
@@ -97,23 +98,48 @@ def id_maps(spec: Spec, facts: Facts) -> list[Step]:
     uid_maps, gid_maps = linux.get("uidMappings") or [], linux.get("gidMappings") or []
     steps = []
     if uid_maps:
-        steps.append(
-            Step(HOST, ops.write_id_map("uid_map", map_text(uid_maps)), "linux.uidMappings")
-        )
-    if gid_maps and denies_setgroups(spec, facts):
-        steps.append(Step(HOST, ops.deny_setgroups(), "linux.gidMappings"))
+        op = _write_map("uid_map", uid_maps, facts)
+        steps.append(Step(HOST, op, "linux.uidMappings"))
     if gid_maps:
-        steps.append(
-            Step(HOST, ops.write_id_map("gid_map", map_text(gid_maps)), "linux.gidMappings")
-        )
+        op = _write_map("gid_map", gid_maps, facts)
+        if denies_setgroups(spec, facts):
+            steps.append(Step(HOST, ops.deny_setgroups(), "linux.gidMappings"))
+        steps.append(Step(HOST, op, "linux.gidMappings"))
     return steps
+
+
+#   file of /proc/PID    bit of CAP_SETUID, CAP_SETGID; property, program
+ID_MAPS = {
+    "uid_map": (1 << 7, "linux.uidMappings", "newuidmap"),
+    "gid_map": (1 << 6, "linux.gidMappings", "newgidmap"),
+}
+
+
+def _write_map(file: str, maps: list[Mapping], facts: Facts) -> Op:
+    """By the runtime itself if the kernel lets it: with the capability, or for its own id alone."""
+    capability, origin, program = ID_MAPS[file]
+    if facts.capabilities & capability or _is_own(file, maps, facts):
+        return ops.write_id_map(file, map_text(maps))
+    helper = facts.id_helpers.get(file)
+    if helper is None:
+        own = facts.euid if file == "uid_map" else facts.egid
+        raise Unsupported(
+            f"{origin}: without root this takes {program}, which is not installed",
+            hint=f"install it (Debian: the package uidmap), or map the id {own} alone",
+        )
+    return ops.map_ids(helper, map_text(maps))
+
+
+def _is_own(file: str, maps: list[Mapping], facts: Facts) -> bool:
+    own = facts.euid if file == "uid_map" else facts.egid
+    return len(maps) == 1 and maps[0]["size"] == 1 and maps[0]["hostID"] == own
 
 
 def denies_setgroups(spec: Spec, facts: Facts) -> bool:
     """Whether setgroups(2) is given up: an unprivileged user may map one gid, his own, on this condition."""
     maps = spec.get("linux", {}).get("gidMappings") or []
-    alone = len(maps) == 1 and maps[0]["size"] == 1
-    return facts.rootless and is_new(spec, "user") and alone
+    unprivileged = not facts.capabilities & ID_MAPS["gid_map"][0]
+    return unprivileged and is_new(spec, "user") and _is_own("gid_map", maps, facts)
 
 
 def map_text(maps: list[Mapping]) -> str:

@@ -43,6 +43,11 @@ def write_id_map(kind: str, maps: str) -> Op:
     return Op("write_id_map", kind, maps)
 
 
+def map_ids(program: str, maps: str) -> Op:
+    """Have newuidmap(1) or newgidmap(1) write the map of the new user namespace: it may, for whom /etc/subuid names."""
+    return Op("map_ids", program, maps)
+
+
 def deny_setgroups() -> Op:
     """An unprivileged writer of a gid_map must give up setgroups(2) first (CVE-2014-8989)."""
     return Op("deny_setgroups")

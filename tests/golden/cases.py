@@ -90,6 +90,15 @@ WHOLE_POLICY = {
         {"ports": [80, 443], "allowedAccess": ["connect_tcp"]},
     ],
 }
+
+
+def own_id(*more: Config) -> Config:
+    """Maps of a user who has the id 1000, and perhaps others."""
+    maps = [{"containerID": 0, "hostID": 1000, "size": 1}, *more]
+    return {"linux": {"uidMappings": maps, "gidMappings": maps}}
+
+
+SUBORDINATE = {"containerID": 1, "hostID": 100000, "size": 65536}
 MAP = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}})
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
@@ -136,15 +145,14 @@ CASES: dict[str, tuple[str, Config]] = {
             },
         ),
     ),
-    "unprivileged user": (
-        "unprivileged",
+    "unprivileged user": ("unprivileged", merged(USER, own_id())),
+    "unprivileged user with subordinate ids": (
+        "unprivileged, delegated",
         merged(
-            USER,
+            merged(USER, own_id(SUBORDINATE)),
             {
-                "linux": {
-                    "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
-                    "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
-                }
+                "linux": {"resources": {"pids": {"limit": 20}}},
+                "process": {"user": {"additionalGids": [5]}},
             },
         ),
     ),

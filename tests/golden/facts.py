@@ -51,11 +51,16 @@ EVERY_V2 = CgroupFacts(
 )
 
 
+DELEGATED = CgroupFacts("v2", unified=V2.unified, own={"": "/user.slice/user-1000/session"})
+NOT_DELEGATED = CgroupFacts("v2", unified=V2.unified, own={"": "/user.slice/session"})
+NOT_DELEGATED.closed = {"": "/sys/fs/cgroup/user.slice is not writable for the runtime"}
+
+
 def host(
     cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0, **more: Any
 ) -> Facts:
     """A host of today, less the features in *without*."""
-    return Facts(
+    facts = Facts(
         kernel=(6, 12),
         architecture="x86_64",
         features=frozenset(FEATURES) - frozenset(without),
@@ -63,8 +68,11 @@ def host(
         euid=euid,
         egid=euid,
         last_capability=40,
+        capabilities=0 if euid else -1,
         **more,
     )
+    facts.id_helpers = {"uid_map": "/usr/bin/newuidmap", "gid_map": "/usr/bin/newgidmap"}
+    return facts
 
 
 HOSTS = {
@@ -76,6 +84,7 @@ HOSTS = {
     "no cgroups": host(NONE),
     "before 5.12": host(without=("mount_setattr",)),
     "before 5.2": host(V1, without=FEATURES),
-    "unprivileged": host(euid=1000),
     **{f"landlock {version}": host(landlock=version) for version in range(8)},
+    "unprivileged": host(NOT_DELEGATED, euid=1000),
+    "unprivileged, delegated": host(DELEGATED, euid=1000),
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import requires
+from support import cgroups
 from support.config import Config, drop_mount
 from support.container import Container, MakeContainer
+from support.wait import wait_for_exit
 
 UID = 54321
 AS_USER = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
@@ -42,6 +47,65 @@ def unprivileged(container: MakeContainer, config: Config) -> Container:
         if not path.is_symlink() and path.name not in ("inside", "true"):
             os.chown(path, UID, UID)
     return c
+
+
+SUBORDINATE = 1_000_000
+NEEDS_HELPERS = [requires.program("newuidmap"), requires.program("newgidmap")]
+
+
+@pytest.fixture
+def subordinate(unprivileged: Container) -> Iterator[Container]:
+    """The same user, who has a name and 1000 more ids."""
+    files = {
+        "passwd": f"tester:x:{UID}:{UID}::/:/bin/sh\n",
+        "subuid": f"tester:{SUBORDINATE}:1000\n",
+        "subgid": f"tester:{SUBORDINATE}:1000\n",
+    }
+    mounted = []
+    try:
+        for name, line in files.items():
+            ours = unprivileged.runtime.work / name
+            ours.write_text(line + Path(f"/etc/{name}").read_text())
+            subprocess.run(["mount", "--bind", ours, f"/etc/{name}"], check=True)
+            mounted.append(f"/etc/{name}")
+        yield unprivileged
+    finally:
+        for path in mounted:
+            subprocess.run(["umount", path], check=True)
+
+
+def map_ids(c: Container, *more: tuple[int, int, int]) -> None:
+    """The own id as root, and *more*."""
+    for maps in ("uidMappings", "gidMappings"):
+        c.config["linux"][maps] = [
+            {"containerID": inside, "hostID": outside, "size": size}
+            for inside, outside, size in ((0, UID, 1), *more)
+        ]
+    c.write_config()
+
+
+@pytest.fixture
+def delegated(unprivileged: Container) -> Iterator[tuple[Container, list[str]]]:
+    """With a cgroup that is the user's, and how to run a command in it: all of v2, or the pids hierarchy of v1."""
+    name = f"/{unprivileged.id}-delegated"
+    top = cgroups.directory("pids", name)
+    top.mkdir()
+    try:
+        prefix = AS_USER
+        if cgroups.UNIFIED:
+            (cgroups.HIERARCHIES[""] / "cgroup.subtree_control").write_text("+pids")
+            session = top / "session"
+            session.mkdir()
+            join = f'echo 0 > {session}/cgroup.procs && exec "$@"'
+            prefix = ["sh", "-c", join, "sh", *AS_USER]
+        for path in (top, *top.rglob("cgroup.procs"), *top.glob("cgroup.subtree_control")):
+            os.chown(path, UID, UID)
+        unprivileged.config["linux"]["cgroupsPath"] = f"{name}/container"
+        unprivileged.cgroup = f"{name}/container"
+        unprivileged.write_config()
+        yield unprivileged, prefix
+    finally:
+        cgroups.remove_tree(top)
 
 
 def environment(c: Container) -> dict[str, str]:
@@ -103,3 +167,123 @@ def test_map_of_ids_that_are_not_ones_own_is_refused(unprivileged: Container) ->
     unprivileged.write_config()
 
     unprivileged.refuses("create", prefix=AS_USER, environment=environment(unprivileged))
+
+
+@pytest.mark.ours
+@pytest.mark.usefixtures("subordinate")
+class TestSubordinateIds:
+    pytestmark = NEEDS_HELPERS
+
+    def test_newuidmap_maps_more_than_the_own_id(self, unprivileged: Container) -> None:
+        c = unprivileged
+        map_ids(c, (1, SUBORDINATE, 1000))
+        c.config["process"]["args"] = ["/bin/inside", "id", ";", "cat", "/proc/self/uid_map"]
+        c.config["process"]["user"] = {"uid": 7, "gid": 8, "additionalGids": [5, 9]}
+        c.write_config()
+
+        result = c.run(prefix=AS_USER, environment=environment(c))
+
+        who, maps = result.sections
+        assert who.startswith("uid=7,7,7 gid=8,8,8 groups=5,9")
+        assert [line.split() for line in maps.splitlines()] == [
+            ["0", str(UID), "1"],
+            ["1", str(SUBORDINATE), "1000"],
+        ]
+
+    def test_ids_of_others_are_refused_with_those_that_are_allowed(
+        self, unprivileged: Container
+    ) -> None:
+        map_ids(unprivileged, (1, 5, 10))
+
+        message = unprivileged.refuses(
+            "create", prefix=AS_USER, environment=environment(unprivileged)
+        )
+
+        assert "linux.uidMappings" in message
+        assert f"/etc/subuid allows {SUBORDINATE}-{SUBORDINATE + 999} to tester" in message
+
+    def test_exec_kill_and_delete_work_for_the_same_user(self, unprivileged: Container) -> None:
+        c = unprivileged
+        map_ids(c, (1, SUBORDINATE, 1000))
+        c.config["process"]["args"] = ["/bin/inside", "pause"]
+        c.config["process"]["user"] = {"uid": 7, "gid": 8}
+        c.write_config()
+        how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
+
+        c.detach(**how)
+        try:
+            assert os.stat(f"/proc/{c.init_pid}").st_uid == SUBORDINATE + 6
+            assert c.exec("id", **how).stdout.startswith("uid=7,7,7 gid=8,8,8")
+        finally:
+            c.delete("--force", **how)
+
+
+@pytest.mark.ours
+def test_without_the_helpers_subordinate_ids_are_refused(unprivileged: Container) -> None:
+    map_ids(unprivileged, (1, SUBORDINATE, 1000))
+
+    # No line of /etc/subuid is about this user, who has no name either.
+    message = unprivileged.refuses("create", prefix=AS_USER, environment=environment(unprivileged))
+
+    assert "linux.uidMappings" in message
+    assert "newuidmap" in message
+
+
+@pytest.mark.ours
+def test_groups_without_setgroups_are_refused(unprivileged: Container) -> None:
+    unprivileged.config["process"]["user"]["additionalGids"] = [0]
+    unprivileged.write_config()
+
+    message = unprivileged.refuses("create", prefix=AS_USER, environment=environment(unprivileged))
+
+    assert "/process/user/additionalGids" in message
+    assert "setgroups" in message
+
+
+@pytest.mark.ours
+@requires.controller("pids")
+def test_limits_hold_in_a_delegated_cgroup(delegated: tuple[Container, list[str]]) -> None:
+    c, prefix = delegated
+    c.config["linux"]["resources"] = {"pids": {"limit": 20}}
+    c.config["process"]["args"] = ["/bin/inside", "pause"]
+    c.write_config()
+    how: dict[str, Any] = {"prefix": prefix, "environment": environment(c)}
+
+    c.detach(**how)
+    try:
+        directory = c.cgroup_directory("pids")
+        assert (directory / "pids.max").read_text() == "20\n"
+        assert str(c.init_pid) in (directory / "cgroup.procs").read_text().split()
+        assert directory.stat().st_uid == UID
+        with_exec = c.exec("cat", "/proc/self/cgroup", **how).stdout
+        assert with_exec
+        c.kill("--all", "KILL", **how)
+        wait_for_exit(c.init_pid)
+    finally:
+        c.delete("--force", **how)
+    assert not directory.exists()
+
+
+@pytest.mark.ours
+def test_limits_without_delegation_are_refused_by_name(unprivileged: Container) -> None:
+    unprivileged.config["linux"]["resources"] = {"pids": {"limit": 20}}
+    unprivileged.write_config()
+
+    message = unprivileged.refuses("create", prefix=AS_USER, environment=environment(unprivileged))
+
+    assert "linux.resources.pids.limit" in message
+    assert "writable" in message
+
+
+@pytest.mark.ours
+@requires.cgroup_v2
+def test_a_caller_outside_of_the_delegated_cgroup_is_told(
+    delegated: tuple[Container, list[str]],
+) -> None:
+    c, _ = delegated
+    c.config["linux"]["resources"] = {"pids": {"limit": 20}}
+    c.write_config()
+
+    message = c.refuses("create", prefix=AS_USER, environment=environment(c))
+
+    assert "outside of what is delegated" in message

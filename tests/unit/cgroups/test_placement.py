@@ -113,12 +113,45 @@ def test_without_cgroups_a_limit_is_refused(bare: Facts, resources: dict[str, An
         placement(spec(resources=resources), "c", bare)
 
 
-def test_who_is_not_root_needs_no_device_rules_but_gets_no_limits(rootless: Facts) -> None:
-    assert (
-        placement(spec(resources={"devices": [{"allow": False}]}), "c", rootless).driver == "none"
-    )
-    with pytest.raises(Unsupported, match=r"pids\.limit.*not the host's root"):
+DEVICES = {"devices": [{"allow": False, "access": "rwm"}]}
+
+
+def test_where_nothing_is_delegated_there_is_no_cgroup_and_no_limit(rootless: Facts) -> None:
+    rootless.cgroup.closed = {"": "/sys/fs/cgroup is not writable"}
+    placed = placement(spec(resources=DEVICES), "c", rootless)
+
+    assert placed.driver == "none"
+    assert len(placed.warnings) == 2
+    with pytest.raises(Unsupported, match=r"pids\.limit.*/sys/fs/cgroup is not writable"):
         placement(spec(resources={"pids": {"limit": 5}}), "c", rootless)
+
+
+def test_in_a_delegated_cgroup_there_are_limits_but_no_device_rules(rootless: Facts) -> None:
+    placed = placement(spec(resources={**DEVICES, "pids": {"limit": 5}}), "c", rootless)
+
+    assert placed.driver == "v2"
+    assert [write.file for write in placed.writes] == ["pids.max"]
+    assert placed.device_program is None
+    assert "devices" in placed.warnings[0]
+
+
+def test_where_nothing_may_be_made_beside_the_runtimes_cgroup_it_is_below(rootless: Facts) -> None:
+    rootless.cgroup.own[""] = "/user.slice/me.service"
+    assert placement({}, "c", rootless).paths == {"": "/sys/fs/cgroup/user.slice/c"}
+
+    rootless.cgroup.below_own = True
+    assert placement({}, "c", rootless).paths == {"": "/sys/fs/cgroup/user.slice/me.service/c"}
+    assert placement(spec(cgroupsPath="/x"), "c", rootless).paths == {"": "/sys/fs/cgroup/x"}
+
+
+def test_of_v1_only_the_hierarchies_that_are_delegated_are_used(v1: Facts) -> None:
+    v1.euid = 1000
+    every = placement({}, "c", v1).paths
+    v1.cgroup.closed = {key: f"{key} is not delegated" for key in every if key != "pids"}
+
+    assert placement(spec(resources={"pids": {"limit": 5}}), "c", v1).paths.keys() == {"pids"}
+    with pytest.raises(Unsupported, match=r"memory\.limit.*is not delegated"):
+        placement(spec(resources={"memory": {"limit": 5}}), "c", v1)
 
 
 CGROUP_MOUNT = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}

@@ -1,0 +1,28 @@
+"""A container in a user namespace, or of a runtime that is not the host's root: complete the facts for it."""
+
+from __future__ import annotations
+
+from pyruntime.cgroups.placement import place
+from pyruntime.host import delegation, rootless
+from pyruntime.plan.namespaces import has
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyruntime.facts import Facts
+    from pyruntime.spec.types import Spec
+
+
+def look(spec: Spec, id: str, facts: Facts, mode: str, *, cgroups: bool) -> None:
+    """What the programs, namespaces and (with *cgroups*) cgroups of this host allow the runtime to do for *spec*.
+
+    With the mode "false" a cgroup that cannot be made is a failure, as it is for the host's root.
+    """
+    if facts.rootless or has(spec, "user"):
+        rootless.look(facts, spec)
+    if cgroups and mode != "false" and (mode == "true" or facts.rootless):
+        delegation.look_around(facts.cgroup)
+        linux: Any = spec.get("linux") or {}
+        paths = place(linux.get("cgroupsPath") or "", id, facts)
+        delegation.look_at(facts.cgroup, paths)
