@@ -23,7 +23,7 @@ SOURCES = $(shell find 2>/dev/null pyruntime csrc schemas packaging -type f -not
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help venv check lint format specification test demo conformance bench install clean packages
+.PHONY: help venv check lint format specification test settings demo conformance bench install clean packages
 
 help: ## this list
 	sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -ts $$'\t'
@@ -66,6 +66,9 @@ test: packages ## everything, from nothing; as root it installs what is missing
 	$(MAKE) --no-print-directory venv
 	$(if $(REQUIRE_TOOLS),$(MAKE) --no-print-directory lint)
 	packaging/run-tests $(BIN)/pytest $(TESTS) $(PYTEST_ARGS)
+
+settings: TESTS = tests/integration tests/guest/test_settings.py
+settings: test ## real containers on this machine and in guests
 
 demo: ## a container from nothing: bundle, plan, a look from inside
 	bash demo/run.sh

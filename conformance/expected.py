@@ -4,6 +4,8 @@
 reason = "why it can't or shall not pass"
 failures = ["part of a failure's text"]     # optional: only these may fail, and each must
 flaky = true                                # optional: may pass or fail; tried again
+
+A list for another setting says what differs: base = "NAME.toml", and with passing = [...] which of its entries are void.
 """
 
 from __future__ import annotations
@@ -38,8 +40,12 @@ class Known:
 
 def load(path: Path, programs: list[str] | None = None) -> dict[str, Known]:
     """The entries of *path*; an unknown key, or a program that is none of *programs*, is its error."""
-    tables = tomllib.loads(path.read_text()).get("programs", {})
-    entries = {}
+    document = tomllib.loads(path.read_text())
+    tables = document.get("programs", {})
+    entries = load(path.with_name(document["base"]), programs) if "base" in document else {}
+    for name in document.get("passing", ()):
+        if entries.pop(name, None) is None:
+            raise Malformed(f"{path}: {name} is not in {document.get('base', 'a base')}")
     for name, table in tables.items():
         if programs is not None and name not in programs:
             raise Malformed(f"{path}: no program is called {name}")

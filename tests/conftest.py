@@ -13,15 +13,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+# At the end: the package under test is the installed one.
+sys.path.append(str(Path(__file__).parent.parent))
 
-from support import cgroups, kernel, leaks
+from support import cgroups, ids, kernel, leaks, summary
 from support.config import Config, default_config
 from support.container import INSIDE, Container, MakeContainer, make_rootfs
 from support.runtime import Runtime
@@ -29,9 +33,10 @@ from support.skips import ExpectedSkips
 from support.wait import wait_until
 
 HERE = Path(__file__).parent
-CGROUP_PARENT = f"/pyruntime-test-{os.getpid()}"
 EXPECTED: pytest.StashKey[ExpectedSkips | None] = pytest.StashKey()
 SKIPPED: list[tuple[str, str]] = []
+INTEGRATION: Counter[str] = Counter()
+"""Outcomes of the integration tests of this very session."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,13 +51,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--expect-skips",
         type=Path,
-        help="file of allowed skip reasons; any other skip fails the run",
+        action="append",
+        default=[],
+        help="file of allowed skip reasons, more than one may be given; any other skip fails the run",
     )
     group.addoption(
         "--deny",
         default="",
         metavar="CALLS",
         help="run the runtime without these system calls (openat2,clone3,...), as on an older kernel",
+    )
+    group.addoption(
+        "--cgroup",
+        default="/"
+        if ids.PRIVILEGED
+        else os.path.dirname(cgroups.of_process(os.getpid()).get("", "/")),
+        metavar="PATH",
+        help="the cgroup to make cgroups in (default: / for root, for a user that above the user's own)",
     )
     parser.addoption(
         "--update-golden",
@@ -69,8 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "deviates(**runtimes): the named runtime is known to do otherwise; the value says how",
     )
-    file = config.getoption("--expect-skips")
-    config.stash[EXPECTED] = ExpectedSkips(file) if file else None
+    files = config.getoption("--expect-skips")
+    config.stash[EXPECTED] = ExpectedSkips(files) if files else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -87,6 +102,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple) and not hasattr(report, "wasxfail"):
         SKIPPED.append((report.nodeid, report.longrepr[2]))
+    if report.nodeid.startswith("tests/integration/"):
+        if report.when == "call" or report.outcome != "passed":
+            INTEGRATION[report.outcome] += 1
+        INTEGRATION["milliseconds"] += round(report.duration * 1000)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -104,24 +123,52 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("skips that nobody declared")
         for line in expected.unexpected:
             terminalreporter.line(line)
+    if summary.LINES:
+        terminalreporter.section("the integration tests in their settings")
+        summary.add_counts("host", INTEGRATION, INTEGRATION["milliseconds"] / 1000)
+        for line in summary.LINES:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
-def isolated_session() -> Iterator[Path]:
+def cgroup_parent(request: pytest.FixtureRequest) -> str:
+    """The session's cgroup in every hierarchy; those of its containers are in it."""
+    return os.path.join(request.config.getoption("--cgroup"), f"pyruntime-test-{os.getpid()}")
+
+
+@pytest.fixture(scope="session")
+def isolated_session(cgroup_parent: str) -> Iterator[Path]:
     """The directory for everything the session writes; 0755, for a mapped user must reach a rootfs in it."""
-    if os.geteuid() != 0:
-        pytest.skip("requires root")
-    kernel.enter_private_mount_namespace()
     kernel.become_subreaper()
+    with private_directory() if ids.PRIVILEGED else users_directory() as base:
+        yield base
+        leaks.clean(cgroup_parent, set())
+        cgroups.remove_all(cgroup_parent)
+
+
+@contextmanager
+def private_directory() -> Iterator[Path]:
+    """A tmpfs in a mount namespace of our own."""
+    kernel.enter_private_mount_namespace()
     base = Path(tempfile.mkdtemp(prefix="pyruntime-test-", dir="/tmp"))
     kernel.mount("tmpfs", base, "tmpfs", 0, "mode=755")
-    yield base
     try:
-        leaks.clean(CGROUP_PARENT, set())
-        cgroups.remove_all(CGROUP_PARENT)
+        yield base
     finally:
         kernel.umount(base, kernel.MNT_DETACH)
         base.rmdir()
+
+
+@contextmanager
+def users_directory() -> Iterator[Path]:
+    """A directory; what containers have made there may belong to the user's subordinate ids."""
+    base = Path(tempfile.mkdtemp(prefix="pyruntime-test-", dir="/tmp"))
+    base.chmod(0o755)
+    try:
+        yield base
+    finally:
+        as_all = ["unshare", "--map-root-user", "--map-auto"] if ids.subordinate("uid")[1] else []
+        subprocess.run([*as_all, "rm", "-rf", base], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -188,17 +235,17 @@ def runtime(request: pytest.FixtureRequest, work: Path, prefix: list[str]) -> Ru
 
 
 @pytest.fixture
-def leak_check(runtime: Runtime) -> Iterator[None]:
+def leak_check(runtime: Runtime, cgroup_parent: str) -> Iterator[None]:
     """After the test and the removal of its containers nothing is left that was not there before."""
     before, known = leaks.Snapshot(), set(leaks.descendants())
     yield
     try:
         wait_until(
-            lambda: not leaks.remains(runtime, CGROUP_PARENT, before, known), "clean", deadline_s=3
+            lambda: not leaks.remains(runtime, cgroup_parent, before, known), "clean", deadline_s=3
         )
     except TimeoutError:
-        found = leaks.remains(runtime, CGROUP_PARENT, before, known)
-        leaks.clean(CGROUP_PARENT, known)
+        found = leaks.remains(runtime, cgroup_parent, before, known)
+        leaks.clean(cgroup_parent, known)
         pytest.fail("left behind:\n  " + "\n  ".join(found))
 
 
@@ -210,7 +257,7 @@ def config() -> Config:
 
 @pytest.fixture
 def container(
-    runtime: Runtime, work: Path, inside_binary: Path, leak_check: None
+    runtime: Runtime, work: Path, inside_binary: Path, cgroup_parent: str, leak_check: None
 ) -> Iterator[MakeContainer]:
     """Make a bundle and an id: `container(config, "cat", "/etc/x")` will run `inside cat /etc/x`."""
     made: list[Container] = []
@@ -226,7 +273,7 @@ def container(
         if args:
             config["process"]["args"] = [INSIDE, *map(str, args)]
         if cgroup:
-            config["linux"].setdefault("cgroupsPath", f"{CGROUP_PARENT}/{id}")
+            config["linux"].setdefault("cgroupsPath", f"{cgroup_parent}/{id}")
         made.append(
             Container(runtime, id, bundle, config, config.get("linux", {}).get("cgroupsPath"))
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support import cgroups
+from conformance import suite
+from support import cgroups, ids
 
 
 def _need(name: str, met: bool) -> pytest.MarkDecorator:
@@ -52,6 +53,11 @@ def landlock(version: int) -> pytest.MarkDecorator:
     return _need(f"Landlock {version}", version <= LANDLOCK)
 
 
+def as_root(why: str) -> pytest.MarkDecorator:
+    """The test itself does what only root may, in words that the list of an ordinary user's skips repeats."""
+    return _need(f"root: {why}", ids.PRIVILEGED)
+
+
 def kernel(major: int, minor: int) -> pytest.MarkDecorator:
     return _need(f"Linux {major}.{minor}", (major, minor) <= KERNEL)
 
@@ -62,3 +68,15 @@ def controller(name: str) -> pytest.MarkDecorator:
 
 def program(name: str) -> pytest.MarkDecorator:
     return _need(f"program {name}", shutil.which(name) is not None)
+
+
+def _go() -> bool:
+    """Go, or what it has built: the OCI validation programs."""
+    try:
+        suite.find_go()
+    except suite.Unavailable:
+        return suite.cache_directory().is_dir()
+    return True
+
+
+go = _need("program go", _go())

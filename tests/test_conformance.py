@@ -9,24 +9,13 @@ from pathlib import Path
 import pytest
 
 import requires
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from conformance import expected, suite, tap
+from conformance import expected, tap
 from conformance.expected import Known
 from conformance.program import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the peers need to run at all where cgroups are hybrid; see conformance/README.md.
 PEER_OPTIONS = {"crun": ["--hide-unified", "--oci-version", "1.0.2"]}
-
-
-def go_is_missing() -> bool:
-    try:
-        suite.find_go()
-    except suite.Unavailable:
-        return not suite.cache_directory().is_dir()
-    return False
 
 
 def test_a_plan_that_is_kept_has_no_failures() -> None:
@@ -94,12 +83,33 @@ def test_no_runtime_is_excused_from_a_program_without_a_reason() -> None:
         assert all(one.reason for one in expected.load(file).values())
 
 
+def test_a_list_for_another_setting_says_what_differs(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        '[programs.a]\nreason = "x"\n[programs.b]\nreason = "y"\n[programs.c]\nreason = "z"\n'
+    )
+    (tmp_path / "other.toml").write_text(
+        'base = "base.toml"\npassing = ["a"]\n[programs.b]\nreason = "otherwise"\n'
+    )
+
+    found = expected.load(tmp_path / "other.toml")
+
+    assert {name: known.reason for name, known in found.items()} == {"b": "otherwise", "c": "z"}
+
+
+def test_a_list_that_names_what_its_base_has_not_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text("")
+    (tmp_path / "other.toml").write_text('base = "base.toml"\npassing = ["a"]\n')
+
+    with pytest.raises(expected.Malformed, match="a is not in base"):
+        expected.load(tmp_path / "other.toml")
+
+
 @pytest.mark.root
 @pytest.mark.slow
 @requires.root
 @requires.cgroup_v1
 @requires.no_cap_sys_resource
-@pytest.mark.skipif(go_is_missing(), reason="requires program go")
+@requires.go
 def test_no_validation_program_gives_an_unexpected_result(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -1,37 +1,15 @@
-"""The integration tests again, on pure cgroup v2: the same files, in guests that have nothing else.
-
-A guest is one CPU, so the tests are dealt out to as many guests as this machine has CPUs, up to four.
-"""
+"""The tool that makes guests: what comes back from them, and what they are."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-CHECKOUT = HERE.parent.parent
-SUITE_TIMEOUT_S = 1500
+from guest.settings import SERVICE, Done, guest
 
 pytestmark = [pytest.mark.guest, pytest.mark.root, pytest.mark.slow]
-
-Done = subprocess.CompletedProcess[str]
-
-
-def guest(*words: object, timeout_s: float = 600) -> Done:
-    command = [sys.executable, HERE / "guest.py", *words]
-    return subprocess.run(
-        [str(word) for word in command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +131,7 @@ def test_with_systemd_the_command_is_a_service() -> None:
 
     assert done.stdout.splitlines() == [
         "systemd",
-        "0::/system.slice/pyruntime-guest.service",
+        f"0::{SERVICE}/session",
         "running",
     ], done.stderr
 
@@ -178,53 +156,3 @@ def test_an_ordinary_user_can_make_cgroups_with_limits(systemd: tuple[str, ...])
     done = run(f"exec python3 -c '{DELEGATED}'", "--user", "tester", *systemd)
 
     assert done.stdout.split() == ["1000", "10"], done.stderr
-
-
-def test_the_integration_tests_pass_there(capsys: pytest.CaptureFixture[str]) -> None:
-    installed = guest("install", "--from", CHECKOUT, timeout_s=1800)
-    assert installed.returncode == 0, installed.stderr
-    count = min(4, len(os.sched_getaffinity(0)))
-    options = ["-q", "-p", "no:cacheprovider", "-p", "shard"]
-    skips = HERE / "expected-skips.txt"
-    where = [
-        "--from",
-        CHECKOUT,
-        "--share",
-        CHECKOUT,
-        "--cwd",
-        CHECKOUT,
-        "--env",
-        "PYTHONPATH=/guest",
-    ]
-
-    def shard(number: int) -> Done:
-        return guest(
-            *(
-                "run",
-                *where,
-                "--timeout",
-                SUITE_TIMEOUT_S,
-                "--",
-                "python",
-                "-m",
-                "pytest",
-                *options,
-            ),
-            *("--shard", f"{number}/{count}", "--expect-skips", skips, "tests/integration"),
-            timeout_s=SUITE_TIMEOUT_S + 100,
-        )
-
-    with ThreadPoolExecutor(count) as pool:
-        done = list(pool.map(shard, range(1, count + 1)))
-
-    with capsys.disabled():
-        for number, each in enumerate(done, 1):
-            print(
-                f"\nguest {number} of {count}:",
-                (each.stdout.strip().splitlines() or ["-"])[-1],
-                end="",
-            )
-    for each in done:
-        print(each.stdout[-20000:], each.stderr[-5000:])
-    assert [each.returncode for each in done] == [0] * count
-    assert all(" passed" in each.stdout for each in done)

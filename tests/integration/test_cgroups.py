@@ -60,16 +60,17 @@ def test_runtime_itself_stays_where_it_was(container: MakeContainer, config: Con
     spawned.wait()
 
 
-@pytest.mark.parametrize("path", ["/{parent}/a/b/c", "{parent}/relative"])
+@pytest.mark.parametrize("path", ["{parent}/a/b/c", "{name}/relative"])
 def test_path_of_several_levels_is_made_and_its_end_removed(
-    container: MakeContainer, config: Config, path: str
+    container: MakeContainer, config: Config, path: str, cgroup_parent: str
 ) -> None:
-    parent = f"pyruntime-test-{os.getpid()}"
-    config["linux"]["cgroupsPath"] = path.format(parent=parent)
+    parent = os.path.basename(cgroup_parent)
+    path = path.format(parent=cgroup_parent, name=parent)
+    config["linux"]["cgroupsPath"] = path
     c = container(config, "pause")
     c.create()
     at = cgroups.of_process(c.pid)["" if cgroups.UNIFIED else "pids"]
-    assert at.endswith(path.format(parent=parent).lstrip("/"))
+    assert at.endswith(path.lstrip("/"))
 
     c.delete("--force")
 

@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 import requires
-from support.config import Config, add_user_namespace, all_capabilities, drop_mount
+from support import ids
+from support.config import Config, add_user_namespace, all_capabilities, drop_mount, on_host
 from support.container import MakeContainer
 
+NOBODY = 65534
+NODES = requires.as_root("makes device nodes")
+RULES = requires.as_root("restricts devices")
 DEFAULT = {
     "null": "1:3",
     "zero": "1:5",
@@ -33,7 +37,8 @@ def test_default_device_is_there_and_can_be_opened(
         expect=None
     )
 
-    assert result.sections[0].startswith("type=char mode=0666 uid=0 gid=0")
+    owner = 0 if ids.PRIVILEGED else NOBODY  # Of a node of the host that is bound.
+    assert result.sections[0].startswith(f"type=char mode=0666 uid={owner} gid={owner}")
     assert f"rdev={number}" in result.sections[0]
     assert result.sections[1] == how
 
@@ -79,11 +84,7 @@ def test_nothing_else_of_the_hosts_dev_is_there(container: MakeContainer, config
 
 def test_default_devices_ignore_the_callers_umask(container: MakeContainer, config: Config) -> None:
     c = container(config, "stat", "/dev/null")
-    old = os.umask(0o777)
-    try:
-        result = c.run()
-    finally:
-        os.umask(old)
+    result = c.run(umask=0o777)
 
     assert "mode=0666" in result.stdout
 
@@ -100,6 +101,7 @@ def test_default_devices_ignore_the_callers_umask(container: MakeContainer, conf
     ],
     ids=["char", "unbuffered", "block", "fifo", "owner", "large numbers"],
 )  # fmt: skip
+@NODES
 @pytest.mark.parametrize("path", ["/dev/mine", "/dev/sub/dir/mine", "/outside/mine"])
 def test_configured_node_is_made_as_described(
     container: MakeContainer, config: Config, device: dict[str, Any], expected: str, path: str
@@ -110,6 +112,7 @@ def test_configured_node_is_made_as_described(
     assert result.stdout.startswith(expected), result.stdout
 
 
+@NODES
 def test_configured_node_replaces_a_default_one(container: MakeContainer, config: Config) -> None:
     config["linux"]["devices"] = [
         {"path": "/dev/full", "type": "c", "major": 1, "minor": 7, "fileMode": 0o600}
@@ -118,6 +121,7 @@ def test_configured_node_replaces_a_default_one(container: MakeContainer, config
     assert "mode=0600" in container(config, "stat", "/dev/full").run().stdout
 
 
+@NODES
 def test_configured_node_that_exists_and_matches_is_accepted(
     container: MakeContainer, config: Config
 ) -> None:
@@ -204,6 +208,7 @@ def test_bad_device_is_refused(
     container(config).refuses("create")
 
 
+@RULES
 def test_other_devices_cannot_be_opened_by_default(
     container: MakeContainer, config: Config
 ) -> None:
@@ -215,6 +220,7 @@ def test_other_devices_cannot_be_opened_by_default(
     assert result.sections == ["ok", "EPERM", "ok", "EPERM"]
 
 
+@RULES
 def test_an_allowed_device_can_be_opened_in_the_allowed_way_only(
     container: MakeContainer, config: Config
 ) -> None:
@@ -233,6 +239,7 @@ def test_an_allowed_device_can_be_opened_in_the_allowed_way_only(
     assert result.sections == ["ok", "EPERM"]
 
 
+@RULES
 def test_device_rules_apply_in_the_order_listed(container: MakeContainer, config: Config) -> None:
     all_capabilities(config)
     config["linux"]["resources"]["devices"] += [
@@ -265,9 +272,10 @@ def test_default_devices_work_in_a_user_namespace(container: MakeContainer, conf
     c = container(
         config, "open", "/dev/null", "rw", ";", "open", "/dev/zero", "r", ";", "stat", "/dev/null"
     )
-    os.chown(c.rootfs, 100000, 100000)
-    for path in c.rootfs.rglob("*"):
-        os.lchown(path, 100000, 100000)
+    owner = on_host(config, 0)
+    for path in (c.rootfs, *c.rootfs.rglob("*")):
+        if path.lstat().st_uid != owner:
+            os.lchown(path, owner, owner)
 
     result = c.run()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support import cgroups, namespaces
-from support.config import Config, drop_namespace
+from support.config import Config, drop_namespace, join_owner
 from support.container import INSIDE, Container, MakeContainer
 from support.wait import wait_for_exit, wait_until
 
@@ -400,6 +400,7 @@ def test_exec_joins_namespaces_given_by_path_and_leaves_out_those_not_listed(
         next(e for e in config["linux"]["namespaces"] if e["type"] == "network")["path"] = (
             f"/proc/{pid}/ns/net"
         )
+        join_owner(config, pid)
         c = container(config, "pause")
         c.detach()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import requires
 from support import namespaces
 from support.config import Config
 from support.container import INSIDE, Container, MakeContainer
@@ -507,6 +508,7 @@ def test_hook_killed_by_a_signal_has_failed(container: MakeContainer, config: Co
     assert "SIGKILL" in message or "killed" in message
 
 
+@requires.as_root("enters a network namespace from outside")
 def test_create_runtime_hook_can_use_the_containers_namespaces(
     container: MakeContainer, config: Config, work: Path
 ) -> None:

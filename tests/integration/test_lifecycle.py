@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import requires
 from support import cgroups
 from support.config import Config
 from support.container import Container, MakeContainer
@@ -332,6 +333,7 @@ def test_a_container_whose_init_ended_unseen_is_stopped(created: Container) -> N
     assert not created.exists
 
 
+@requires.as_root("gives a process a number")
 def test_a_stranger_with_inits_old_number_is_left_alone(
     running: Container, inside_binary: Path
 ) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import requires
-from support import cgroups, kernel, mountinfo
-from support.config import Config, all_capabilities, bind, drop_mount, mount
+from support import cgroups, ids, kernel, mountinfo
+from support.config import Config, all_capabilities, bind, drop_mount, mount, on_host
 from support.container import MakeContainer
 from support.mountinfo import Mount, topmost
 from support.runtime import Result
@@ -22,10 +22,11 @@ def mounts_of(result: Result) -> list[Mount]:
 
 @pytest.fixture
 def source(work: Path) -> Path:
-    """A directory of the host with a file, and a tmpfs mounted on its sub-directory `sub`."""
+    """A directory of the host with a file, and (for root) a tmpfs mounted on its sub-directory `sub`."""
     path = work / "source"
     (path / "sub").mkdir(parents=True)
-    kernel.mount("tmpfs", path / "sub", "tmpfs")
+    if ids.PRIVILEGED:
+        kernel.mount("tmpfs", path / "sub", "tmpfs")
     (path / "file").write_text("of the host\n")
     (path / "sub" / "inner").write_text("of the submount\n")
     return path
@@ -51,7 +52,7 @@ def test_the_usual_mounts_are_there_with_their_options(
     assert not {"noatime", "relatime"} & seen["/dev"].options
     assert {"mode=755", "size=65536k"} <= seen["/dev"].data
     assert seen["/dev/pts"].fstype == "devpts"
-    assert {"gid=5", "mode=620", "ptmxmode=666"} <= seen["/dev/pts"].data
+    assert {f"gid={on_host(config, 5)}", "mode=620", "ptmxmode=666"} <= seen["/dev/pts"].data
     assert {"nosuid", "noexec"} <= seen["/dev/pts"].options
     assert {"nosuid", "noexec", "nodev"} <= seen["/dev/shm"].options
     assert seen["/dev/mqueue"].fstype == "mqueue"
@@ -74,11 +75,7 @@ def test_shm_has_its_mode_whatever_the_callers_umask(
     container: MakeContainer, config: Config
 ) -> None:
     c = container(config, "stat", "/dev/shm", ";", "stat", "/dev", ";", "stat", "/proc")
-    old = os.umask(0o077)
-    try:
-        result = c.run()
-    finally:
-        os.umask(old)
+    result = c.run(umask=0o077)
 
     assert "mode=1777" in result.sections[0]
     assert "mode=0755" in result.sections[1]
@@ -262,6 +259,7 @@ def test_option_without_a_visible_effect_is_accepted(
     ],
     ids=lambda value: str(value),
 )
+@requires.as_root("mounts on the host")
 def test_recursive_option_reaches_submounts(
     container: MakeContainer, config: Config, source: Path, option: str, word: str, expected: bool
 ) -> None:
@@ -273,6 +271,7 @@ def test_recursive_option_reaches_submounts(
     assert (word in topmost(mounts, "/mnt/sub").options) is expected
 
 
+@requires.as_root("mounts on the host")
 def test_plain_read_only_bind_does_not_reach_submounts(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -284,6 +283,7 @@ def test_plain_read_only_bind_does_not_reach_submounts(
 
 
 @requires.kernel(5, 12)
+@requires.as_root("mounts on the host")
 def test_recursively_read_only_bind_cannot_be_written_anywhere(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -294,6 +294,7 @@ def test_recursively_read_only_bind_cannot_be_written_anywhere(
     assert result.sections == ["EROFS", "EROFS"]
 
 
+@requires.as_root("mounts on the host")
 def test_bind_without_recursion_does_not_show_submounts(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -371,6 +372,7 @@ def test_type_bind_without_the_option_is_a_bind(
     assert container(config, "cat", "/mnt/file").run().stdout == "of the host\n"
 
 
+@requires.as_root("mounts on the host")
 def test_bind_does_not_change_the_hosts_own_mount(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -409,10 +411,11 @@ def test_propagation_option_is_in_effect(
 
     # The runtime's own mount namespace is a slave of ours, so "shared" keeps its master.
     assert topmost(mounts, "/mnt").propagation == kinds
-    if recursive:
+    if recursive and ids.PRIVILEGED:
         assert topmost(mounts, "/mnt/sub").propagation == kinds
 
 
+@requires.as_root("mounts on the host")
 def test_slave_mount_sees_what_the_host_mounts_later(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -432,6 +435,7 @@ def test_slave_mount_sees_what_the_host_mounts_later(
     assert seen == "seen\n"
 
 
+@requires.as_root("mounts on the host")
 def test_private_mount_does_not_see_what_the_host_mounts_later(
     container: MakeContainer, config: Config, source: Path
 ) -> None:
@@ -461,7 +465,7 @@ def test_tmpcopyup_brings_the_images_files_into_the_tmpfs(
     (c.rootfs / "etc/dir").chmod(0o750)
     (c.rootfs / "etc/dir/file").write_text("copied\n")
     (c.rootfs / "etc/dir/file").chmod(0o640)
-    os.chown(c.rootfs / "etc/dir/file", 12, 34)
+    ids.chown(c.rootfs / "etc/dir/file", on_host(config, 12), on_host(config, 34))
     (c.rootfs / "etc/link").symlink_to("/absolute/target")
 
     result = c.run()
@@ -533,11 +537,7 @@ def test_missing_bind_source_is_an_error_that_names_it(
 def test_missing_destination_is_created_with_0755(container: MakeContainer, config: Config) -> None:
     config["mounts"].append(mount("/a/b/c", "tmpfs", "tmpfs", "mode=700"))
     c = container(config, "touch", "/a/b/c/x")
-    old = os.umask(0o077)
-    try:
-        c.run()
-    finally:
-        os.umask(old)
+    c.run(umask=0o077)
 
     assert stat.S_IMODE((c.rootfs / "a/b").stat().st_mode) == 0o755
     assert not list((c.rootfs / "a/b/c").iterdir())
@@ -707,6 +707,7 @@ def test_read_only_remount_of_a_tmpfs_happens_after_everything_was_put_into_it(
 
 @requires.kernel(6, 3)  # The rootfs is on a tmpfs, which can be idmapped since then.
 @pytest.mark.deviates(runc="idmapped mounts came with 1.2")
+@requires.as_root("maps the ids of a mount of the host")
 def test_idmapped_bind_shows_shifted_owners(
     container: MakeContainer, config: Config, source: Path
 ) -> None:

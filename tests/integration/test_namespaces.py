@@ -9,18 +9,27 @@ import pytest
 
 import requires
 from support import namespaces
-from support.config import Config, add_user_namespace, drop_mount, drop_namespace, namespace
+from support.config import (
+    Config,
+    add_user_namespace,
+    drop_mount,
+    drop_namespace,
+    join_owner,
+    namespace,
+    on_host,
+)
 from support.container import Container, MakeContainer
 from support.wait import wait_for_exit
 
 KINDS = ["pid", "network", "ipc", "uts", "mount"]
 
 
-def own_rootfs(c: Container, owner: int = 100000) -> None:
+def own_rootfs(c: Container) -> None:
     """Give the rootfs to the user that is root inside: nothing else lets it write there."""
-    os.chown(c.rootfs, owner, owner)
-    for path in c.rootfs.rglob("*"):
-        os.lchown(path, owner, owner)
+    owner = on_host(c.config, 0)
+    for path in (c.rootfs, *c.rootfs.rglob("*")):
+        if path.lstat().st_uid != owner:
+            os.lchown(path, owner, owner)
 
 
 @pytest.fixture
@@ -41,7 +50,17 @@ def test_listed_namespace_is_a_new_one(container: MakeContainer, config: Config,
     assert namespaces.inode(c.pid, kind) != namespaces.inode("self", kind)
 
 
-@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup", "user"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "pid",
+        "network",
+        "ipc",
+        "uts",
+        "cgroup",
+        pytest.param("user", marks=requires.as_root("runs a container without a user namespace")),
+    ],
+)
 def test_namespace_that_is_not_listed_is_the_runtimes_own(
     container: MakeContainer, config: Config, kind: str
 ) -> None:
@@ -67,6 +86,7 @@ def test_namespace_given_by_path_is_joined(
         assert entry
         name = "pid_for_children" if kind == "pid" else namespaces.file_of(kind)
         entry["path"] = f"/proc/{pid}/ns/{name}"
+        join_owner(config, pid)
         wanted = os.readlink(entry["path"])
         c = container(config, "pause")
         c.detach()
@@ -80,6 +100,7 @@ def test_mount_namespace_given_by_path_is_joined(container: MakeContainer, confi
         entry = namespace(config, "mount")
         assert entry
         entry["path"] = f"/proc/{pid}/ns/mnt"
+        join_owner(config, pid)
         c = container(config, "pause")
 
         # What a runtime mounts there stays there: this must not be seen by the host.
@@ -103,8 +124,16 @@ def test_two_containers_share_the_namespaces_of_the_first(
     second_config["process"] = {**config["process"]}
     second_config["linux"]["namespaces"] = [
         {"type": kind, "path": f"/proc/{first.pid}/ns/{namespaces.file_of(kind)}"}
-        for kind in ("network", "ipc", "uts", "pid")
+        for kind in (
+            "network",
+            "ipc",
+            "uts",
+            "pid",
+            *(["user"] if namespace(config, "user") else []),
+        )
     ] + [{"type": "mount"}]
+    for key in ("uidMappings", "gidMappings"):
+        second_config["linux"].pop(key, None)
     del second_config["hostname"]
     second = container(second_config, "pids", ";", "names", ";", "pause")
     second.detach()
@@ -143,6 +172,7 @@ def test_namespace_path_of_another_type_is_an_error(
     assert entry
     with namespaces.holder("network") as pid:
         entry["path"] = f"/proc/{pid}/ns/net"
+        join_owner(config, pid)
         c = container(config)
 
         c.refuses("create")
@@ -252,7 +282,9 @@ def test_inside_a_user_namespace_ids_are_those_of_the_map(mapped: Container) -> 
     result = mapped.run()
 
     assert result.sections[0].startswith("uid=0,0,0 gid=0,0,0")
-    assert result.sections[1].split() == ["0", "100000", "65536"]
+    maps = mapped.config["linux"]["uidMappings"]
+    wanted = [[str(entry[key]) for key in ("containerID", "hostID", "size")] for entry in maps]
+    assert [line.split() for line in result.sections[1].splitlines()] == wanted
     assert "uid=0 gid=0" in result.sections[2]
 
 
@@ -265,8 +297,9 @@ def test_outside_the_process_has_the_mapped_ids_and_makes_files_with_them(
     mapped.wait_for_output()
 
     st = (mapped.rootfs / "tmp" / "made").stat()
-    assert (st.st_uid, st.st_gid) == (100000, 100000)
-    assert os.stat(f"/proc/{mapped.pid}").st_uid == 100000
+    root = on_host(mapped.config, 0)
+    assert (st.st_uid, st.st_gid) == (root, root)
+    assert os.stat(f"/proc/{mapped.pid}").st_uid == root
     assert namespaces.inode(mapped.pid, "user") != namespaces.inode("self", "user")
 
 
@@ -279,15 +312,17 @@ def test_user_in_a_user_namespace_is_mapped_too(mapped: Container) -> None:
 
     assert "uid=1000,1000,1000 gid=1001,1001,1001 groups=50,60" in mapped.output()
     status = Path(f"/proc/{mapped.pid}/status").read_text()
-    assert "Uid:\t101000\t101000\t101000\t101000" in status
-    assert "Gid:\t101001\t101001\t101001\t101001" in status
+    uid, gid = on_host(mapped.config, 1000), on_host(mapped.config, 1001)
+    assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
+    assert f"Gid:\t{gid}\t{gid}\t{gid}\t{gid}" in status
 
 
 def test_all_maps_are_written(mapped: Container) -> None:
+    root = on_host(mapped.config, 0)
     maps = [
-        {"containerID": 0, "hostID": 100000, "size": 1},
-        {"containerID": 1, "hostID": 200000, "size": 10},
-        {"containerID": 500, "hostID": 300000, "size": 5},
+        {"containerID": 0, "hostID": root, "size": 1},
+        {"containerID": 1, "hostID": 100100, "size": 10},
+        {"containerID": 500, "hostID": 100500, "size": 5},
     ]
     mapped.config["linux"]["uidMappings"] = mapped.config["linux"]["gidMappings"] = maps
     mapped.config["mounts"] = [m for m in mapped.config["mounts"] if m["destination"] != "/dev/pts"]
@@ -305,9 +340,9 @@ def test_all_maps_are_written(mapped: Container) -> None:
 
     for section in result.sections:
         assert [line.split() for line in section.splitlines()] == [
-            ["0", "100000", "1"],
-            ["1", "200000", "10"],
-            ["500", "300000", "5"],
+            ["0", str(root), "1"],
+            ["1", "100100", "10"],
+            ["500", "100500", "5"],
         ]
 
 
@@ -320,7 +355,7 @@ def test_runtime_does_not_change_the_owners_in_the_rootfs(
 
     c.run()
 
-    assert (c.rootfs / "etc" / "file").stat().st_uid == 0
+    assert (c.rootfs / "etc" / "file").stat().st_uid == os.geteuid()
 
 
 @pytest.mark.parametrize(
@@ -347,6 +382,8 @@ def test_user_namespace_joined_by_path(
     mapped.detach()
     second = Config(config)
     second["linux"] = {**config["linux"], "cgroupsPath": f"{mapped.cgroup}-second"}
+    for key in ("uidMappings", "gidMappings"):
+        second["linux"].pop(key, None)
     second["linux"]["namespaces"] = [
         {"type": kind, "path": f"/proc/{mapped.pid}/ns/{namespaces.file_of(kind)}"}
         for kind in ("user", "network", "ipc", "uts")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import requires
-from support.config import Config, add_user_namespace
+from support import ids
+from support.config import Config, add_user_namespace, on_host
 from support.container import Container, MakeContainer
 
 CAP_NAMES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
@@ -34,6 +35,7 @@ def test_user_and_groups_are_those_of_the_config(container: MakeContainer, confi
     )
 
 
+@requires.as_root("gives the caller groups")
 def test_groups_of_the_caller_are_dropped(container: MakeContainer, config: Config) -> None:
     c = container(config, "id")
 
@@ -58,11 +60,7 @@ def test_umask_is_the_configured_one_or_0022(
     if umask is not None:
         config["process"]["user"]["umask"] = umask
     c = container(config, "umask")
-    old = os.umask(0o123)
-    try:
-        result = c.run()
-    finally:
-        os.umask(old)
+    result = c.run(umask=0o123)
 
     assert result.stdout == expected + "\n"
 
@@ -124,7 +122,8 @@ def test_working_directory_that_only_the_user_may_enter_works(
     config["process"]["cwd"] = "/home"
     c = container(config, "cwd")
     (c.rootfs / "home").mkdir(mode=0o700)
-    os.chown(c.rootfs / "home", 1000, 1000)
+    owner = on_host(config, 1000)
+    ids.chown(c.rootfs / "home", owner, owner)
 
     assert c.run().stdout == "/home\n"
 
@@ -586,4 +585,5 @@ def test_rootfs_files_made_by_root_inside_belong_to_root(
     c.run()
 
     st = (c.rootfs / "made").stat()
-    assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (0, 0, 0o644)
+    root = on_host(config, 0)
+    assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (root, root, 0o644)

@@ -19,7 +19,7 @@ from support.wait import wait_for_exit
 UID = 54321
 AS_USER = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
 
-pytestmark = requires.user_namespaces
+pytestmark = [requires.user_namespaces, requires.as_root("becomes another user")]
 
 
 @pytest.fixture

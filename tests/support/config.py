@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from support import ids
+
 Config = dict[str, Any]
 
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
@@ -51,6 +53,15 @@ def default_mounts() -> list[Config]:
 
 
 def default_config() -> Config:
+    """For a caller without privileges, in a user namespace with all ids that the caller may use."""
+    config = _privileged_config()
+    if not ids.PRIVILEGED:
+        config["linux"]["namespaces"].append({"type": "user"})
+        config["linux"].update(uidMappings=ids.maps("uid"), gidMappings=ids.maps("gid"))
+    return config
+
+
+def _privileged_config() -> Config:
     return {
         "ociVersion": "1.0.2",
         "process": {
@@ -93,10 +104,28 @@ def drop_mount(config: Config, *destinations: str) -> None:
 
 
 def add_user_namespace(config: Config, *, host_id: int = 100000, size: int = 65536) -> None:
-    """A user namespace in which 0 is *host_id*."""
+    """A user namespace in which 0 is *host_id*; an ordinary user's containers have one with other ids."""
+    if namespace(config, "user"):
+        return
     config["linux"]["namespaces"].append({"type": "user"})
     for maps in ("uidMappings", "gidMappings"):
         config["linux"][maps] = [{"containerID": 0, "hostID": host_id, "size": size}]
+
+
+def join_owner(config: Config, pid: int) -> None:
+    """Join *pid*'s user namespace too: an ordinary user can join another one only together with that which owns it."""
+    if entry := None if ids.PRIVILEGED else namespace(config, "user"):
+        entry["path"] = f"/proc/{pid}/ns/user"
+        del config["linux"]["uidMappings"], config["linux"]["gidMappings"]
+
+
+def on_host(config: Config, inside: int) -> int:
+    """What user or group *inside* the container is on the host."""
+    for entry in config["linux"].get("uidMappings", ()):
+        offset = inside - entry["containerID"]
+        if 0 <= offset < entry["size"]:
+            return int(entry["hostID"] + offset)
+    return inside
 
 
 def all_capabilities(config: Config) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from support import ids
 from support.wait import wait_until
 
 FLAGS = {
@@ -31,9 +32,11 @@ def inode(pid: int | str, kind: str) -> str:
 
 @contextmanager
 def holder(*kinds: str) -> Iterator[int]:
-    """A process in new namespaces of *kinds*; its pid."""
+    """A process in new namespaces of *kinds*, an ordinary user's in a user namespace as well; its pid."""
     fork = ["--fork", "--kill-child"] if "pid" in kinds else []
-    process = subprocess.Popen(["unshare", *(FLAGS[kind] for kind in kinds), *fork, "sleep", "600"])
+    owner = [] if ids.PRIVILEGED else ["--user", "--map-root-user", "--map-auto"]
+    flags = [FLAGS[kind] for kind in kinds]
+    process = subprocess.Popen(["unshare", *owner, *flags, *fork, "sleep", "600"])
     try:
         wait_until(lambda: all(_entered(process.pid, kind) for kind in kinds), "the new namespaces")
         yield process.pid

@@ -66,6 +66,7 @@ class Runtime:
         cwd: Path | None = None,
         environment: dict[str, str] | None = None,
         prefix: Sequence[str] = (),
+        umask: int = -1,
     ) -> Spawned:
         """Start a command and come back at once."""
         self._count += 1
@@ -80,6 +81,7 @@ class Runtime:
                 env=environment or self.environment,
                 pass_fds=pass_fds,
                 cwd=cwd,
+                umask=umask,
             )
         return Spawned(process, command, out, err)
 

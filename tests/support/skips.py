@@ -1,4 +1,4 @@
-"""A skip is declared: with `--expect-skips FILE`, one whose reason no line of FILE allows fails the run."""
+"""A skip is declared: with `--expect-skips FILE`, one whose reason no line of a FILE allows fails the run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 class ExpectedSkips:
     """The reasons, as patterns, one a line; `#` begins a comment."""
 
-    def __init__(self, file: Path) -> None:
-        lines = (line.split("#", 1)[0].strip() for line in file.read_text().splitlines())
+    def __init__(self, files: list[Path]) -> None:
+        text = "\n".join(file.read_text() for file in files)
+        lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
         self.patterns = [line for line in lines if line]
         self.unexpected: list[str] = []
 

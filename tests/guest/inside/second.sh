@@ -14,6 +14,7 @@ mount -t tmpfs -o mode=755 home /home
 mkdir -p /home/tester/.config/containers
 printf '[storage]\ndriver = "vfs"\n' >/home/tester/.config/containers/storage.conf
 chown -R tester: /home/tester
+mount -t tmpfs -o mode=1777 tmpfs /tmp # tests make device nodes there
 ip link set lo up
 
 if [ -e /job/systemd ]; then
@@ -30,7 +31,7 @@ ln -sf pts/ptmx /dev/ptmx
 mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /tmp # tests make device nodes there
+mkdir /run/lock
 ln -sf /proc/self/fd /dev/fd
 ln -sf fd/0 /dev/stdin
 ln -sf fd/1 /dev/stdout

@@ -21,7 +21,7 @@ from support.cgroup_driver import (
     tops,
 )
 
-pytestmark = [pytest.mark.root, requires.root]
+pytestmark = [pytest.mark.root, requires.as_root("makes cgroups at the top")]
 
 
 def test_making_tells_what_is_new_and_unmaking_removes_that_alone(

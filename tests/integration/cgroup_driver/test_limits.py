@@ -25,7 +25,7 @@ from support.cgroup_driver import (
     unified_facts,
 )
 
-pytestmark = [pytest.mark.root, requires.root]
+pytestmark = [pytest.mark.root, requires.as_root("makes cgroups at the top")]
 
 
 @pytest.fixture

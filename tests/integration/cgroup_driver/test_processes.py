@@ -24,7 +24,7 @@ from support.cgroup_driver import (
 )
 from support.wait import wait_until
 
-pytestmark = [pytest.mark.root, requires.root]
+pytestmark = [pytest.mark.root, requires.as_root("makes cgroups at the top")]
 
 
 def test_processes_are_found_below_and_in_every_hierarchy(cgroup: Cgroup, spawn: Spawn) -> None:
