@@ -178,23 +178,28 @@ static int fork_many(char **arg)
     return 0;
 }
 
+/* bomb: every process of it forks again and again, until there can be no more, and then whenever one has gone. */
+static int bomb(char **arg)
+{
+    (void)arg;
+    puts("ready");
+    fflush(stdout);
+    while (fork() >= 0 || usleep(500) == 0)
+        ;
+    return -1;
+}
+
 static int change_user(char **arg)
 {
     return setresuid(atoi(arg[0]), atoi(arg[0]), atoi(arg[0]));
 }
 
 const struct command action_commands[] = {
-    {"pause", 0, sleep_for_ever},
-    {"trap", 2, trap},
-    {"kill-self", 1, kill_self},
-    {"child", 1, in_child},
-    {"background", 0, background},
-    {"stranger", 1, stranger},
-    {"exec", 1, execute},
-    {"nap", 1, nap},
-    {"syscall", 1, any_syscall},
-    {"alloc", 1, allocate},
-    {"forks", 1, fork_many},
-    {"setuid", 1, change_user},
-    {0, 0, 0},
+    {"pause", 0, sleep_for_ever},  {"trap", 2, trap},
+    {"kill-self", 1, kill_self},   {"child", 1, in_child},
+    {"background", 0, background}, {"stranger", 1, stranger},
+    {"exec", 1, execute},          {"nap", 1, nap},
+    {"syscall", 1, any_syscall},   {"alloc", 1, allocate},
+    {"forks", 1, fork_many},       {"bomb", 0, bomb},
+    {"setuid", 1, change_user},    {0, 0, 0},
 };

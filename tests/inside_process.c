@@ -217,9 +217,25 @@ static int show_signals(char **arg)
 
 static int show_scheduling(char **arg)
 {
+    struct { /* struct sched_attr; musl's sched_getscheduler() answers ENOSYS */
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } a = {.size = 0};
+    unsigned long nodes[64] = {0};
+    int mode = -1;
+
     (void)arg;
-    printf("policy=%d nice=%d ioprio=%ld personality=%x\n", sched_getscheduler(0),
-           getpriority(PRIO_PROCESS, 0), syscall(SYS_ioprio_get, 1, 0), personality(0xffffffff));
+    if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) < 0)
+        return -1;
+    syscall(SYS_get_mempolicy, &mode, nodes, 8 * sizeof nodes, NULL, 0);
+    printf("policy=%u nice=%d priority=%u flags=%x deadline=%llu/%llu/%llu ioprio=%ld "
+           "personality=%x mempolicy=%x nodes=%lx\n",
+           a.policy, a.nice, a.priority, (unsigned)a.flags, (unsigned long long)a.runtime,
+           (unsigned long long)a.deadline, (unsigned long long)a.period,
+           syscall(SYS_ioprio_get, 1, 0), personality(0xffffffff), mode, nodes[0]);
     return 0;
 }
 

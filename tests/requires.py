@@ -37,6 +37,12 @@ cgroup_namespaces = _need("cgroup namespaces", os.path.exists("/proc/self/ns/cgr
 cgroup_v1 = _need("cgroup v1", bool(cgroups.HIERARCHIES) and not cgroups.UNIFIED)
 cgroup_v2 = _need("cgroup v2", cgroups.UNIFIED)
 no_cap_sys_resource = _need("no CAP_SYS_RESOURCE", not _effective_capabilities() & 1 << 24)
+cap_sys_resource = _need("CAP_SYS_RESOURCE", bool(_effective_capabilities() & 1 << 24))
+two_processors = _need("two processors", (os.cpu_count() or 1) > 1)
+numa = _need("NUMA", os.path.exists("/proc/self/numa_maps"))
+block_device = _need("a block device", bool(list(Path("/sys/block").glob("*/dev"))))
+_REAL_TIME = (cgroups.HIERARCHIES.get("cpu", Path("/")) / "cpu.rt_runtime_us").exists()
+real_time_groups = _need("real-time groups of cgroups", _REAL_TIME)
 
 
 def _landlock_version() -> int:

@@ -174,6 +174,10 @@ class Cgroup:
         """Whether every process is frozen."""
         return False
 
+    def is_held(self) -> bool:
+        """Whether a cgroup above keeps the processes from dying."""
+        return False
+
     def freeze(self) -> None:
         """Freeze every process, or none."""
         if not self._freeze():

@@ -22,7 +22,16 @@ BIG_ENDIAN = ("s390x", "ppc64")
 class Placement:
     """Everything that `create` needs to know of the container's cgroups."""
 
-    __slots__ = ("device_program", "driver", "join", "owner", "paths", "warnings", "writes")
+    __slots__ = (
+        "device_program",
+        "driver",
+        "existing",
+        "join",
+        "owner",
+        "paths",
+        "warnings",
+        "writes",
+    )
 
     def __init__(self, driver: str, paths: dict[str, str]) -> None:
         self.driver = driver
@@ -35,6 +44,8 @@ class Placement:
         """For the directory `paths[""]`: instructions of a BPF_PROG_TYPE_CGROUP_DEVICE program."""
         self.join = list(paths.values())
         """The directories that the first process joins, in this order."""
+        self.existing = False
+        """Whether the directory `paths[""]` was there before: the caller looks, a placement touches nothing."""
         self.owner: int | None = None
         """The user id who is given the directory `paths[""]`, if anybody."""
         self.warnings: list[str] = []

@@ -74,6 +74,14 @@ class V1(Cgroup):
             return self.unified is not None and self.unified.is_frozen()
         return files.read_if_there(directory, "freezer.state") == "FROZEN"
 
+    def is_held(self) -> bool:
+        """Whether a cgroup above is frozen: a frozen task of v1 does not die, and thawing ours does not thaw it."""
+        directory = self.by_controller.get("freezer")
+        return (
+            directory is not None
+            and files.read_if_there(directory, "freezer.parent_freezing") == "1"
+        )
+
     def freeze(self) -> None:
         """Freeze every process, or none."""
         if "freezer" not in self.by_controller and self.unified is None:

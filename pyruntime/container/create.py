@@ -200,13 +200,15 @@ def _prepare(
     facts = host.collect(executor.features(), executor.landlock())
     complete(facts, spec, container.id, options.rootless, cgroups=not options.systemd_cgroup)
     placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
+    missing = missing_directories(placed.paths)
+    placed.existing = "" in placed.paths and placed.paths[""] not in missing
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
     plan = plan_create(spec, request, facts)
     for warning in (*placed.warnings, *plan.warnings):
         options.warn(warning)
     container.write("config.json", content)
-    container.write_record(_record(spec, request, placed))
+    container.write_record(_record(spec, request, placed, missing))
     if options.waits:
         container.make_fifo(FIFO)
         container.write("steps", start_steps(plan))
@@ -262,7 +264,7 @@ def listen_fds() -> int:
     return int(count)
 
 
-def _record(spec: Spec, request: Request, placed: Placement) -> Record:
+def _record(spec: Spec, request: Request, placed: Placement, missing: list[str]) -> Record:
     namespaces = (spec.get("linux") or {}).get("namespaces") or []
     return Record(
         id=request.id,
@@ -274,7 +276,7 @@ def _record(spec: Spec, request: Request, placed: Placement) -> Record:
         namespaces=[n["type"] for n in namespaces],
         cgroup_driver=placed.driver,
         cgroup_paths=placed.paths,
-        made_cgroups=missing_directories(placed.paths),
+        made_cgroups=missing,
         preserve_fds=request.preserve_fds,
     )
 

@@ -66,7 +66,8 @@ def execute(
         facts = host.collect(executor.features(), executor.landlock())
         request = _request(record, filter_of(spec, root, facts), options)
         places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
-        target = _target(init, pidfd, places)
+        existing = record.cgroup_paths.get("") not in record.made_cgroups
+        target = _target(init, pidfd, places, existing=existing)
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)
@@ -111,9 +112,10 @@ def _launch(
     return launch
 
 
-def _target(init: Init, pidfd: int, places: dict[str, str]) -> Target:
+def _target(init: Init, pidfd: int, places: dict[str, str], *, existing: bool) -> Target:
     unified = places.pop("", "")
-    return Target(init.pid, pidfd, namespaces_of(init.pid), list(places.values()), unified)
+    kinds = namespaces_of(init.pid)
+    return Target(init.pid, pidfd, kinds, list(places.values()), unified, existing)
 
 
 def namespaces_of(pid: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pyruntime.errors import Error, KernelError
@@ -92,12 +93,21 @@ def prlimit(launch: Launch, resource: int, soft: int, hard: int) -> None:
     limits = (_limit(soft), _limit(hard))
     try:
         call(launch.pid, resource, limits)
+    except OSError as error:
+        text = f"prlimit({launch.pid}, {resource}, {soft}, {hard})"
+        hint = "raising a hard limit needs CAP_SYS_RESOURCE" if error.errno == errno.EPERM else ""
+        raise KernelError(text, error.errno or 0, hint=hint) from None
     except ValueError as error:
         raise Error(f"prlimit: {error}") from None
 
 
 def _limit(value: int) -> int:
-    return -1 if value >= 2**63 else value  # resource.RLIM_INFINITY
+    """As Python has it: -1 is resource.RLIM_INFINITY, and nothing is between that and the largest signed number."""
+    if 2**63 <= value < 2**64 - 1:
+        raise Error(
+            f"a limit of {value} cannot be set in a user namespace: from 2^63 on only 2^64-1"
+        )
+    return -1 if value == 2**64 - 1 else value
 
 
 def move_interface(launch: Launch, name: str, new_name: str) -> None:

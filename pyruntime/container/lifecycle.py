@@ -179,6 +179,11 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
         init.signal(SIGKILL)
         if cgroup.is_frozen():
             cgroup.thaw()
+            if cgroup.is_held():
+                raise Error(
+                    "a cgroup above the container's is frozen, so its processes cannot die",
+                    hint="thaw that cgroup; SIGKILL has been sent, delete the container then",
+                )
     if init is not None or set(cgroup.paths.values()) <= set(record.made_cgroups):
         remove_cgroups(cgroup, record.made_cgroups)
     else:

@@ -53,7 +53,7 @@ HINTS = {
     ("open_cgroup", errno.EXDEV): "that is not in a file system of cgroups",
     ("open_cgroup", errno.ELOOP): "no part of the path of a cgroup may be a symbolic link",
     ("scheduler", errno.EPERM): "real-time, a lower nice value and deadlines need CAP_SYS_NICE; "
-    "a deadline also all processors of its group",
+    "real-time also time for its cgroup (cpu.realtimeRuntime), a deadline all processors",
     ("scheduler", errno.EINVAL): "the policy does not take these values: sched(7)",
     ("scheduler", errno.EBUSY): "the processors have no such bandwidth left: sched(7)",
     ("scheduler", errno.EOPNOTSUPP): "this kernel has no utilization clamping",

@@ -45,7 +45,7 @@ def open_all(request: Request, facts: Facts) -> list[Step]:
     steps = []
     for number, directory in enumerate(placement.join):
         unified = directory == placement.paths.get("")
-        if unified and can_clone_into(facts):
+        if unified and can_clone_into(facts) and not placement.existing:
             slot = request.slots.new("cgroup")
             steps.append(Step(ENTRY, ops.open_cgroup(slot, directory, PATH_FLAGS), ORIGIN))
         else:
@@ -78,7 +78,11 @@ def join(request: Request) -> list[Step]:
 
 
 def can_clone_into(facts: Facts) -> bool:
-    """CLONE_INTO_CGROUP, 5.7: the other way, a write to cgroup.procs, waits for a grace period of all processors."""
+    """CLONE_INTO_CGROUP, 5.7: the other way, a write to cgroup.procs, waits for a grace period of all processors.
+
+    Not for a cgroup that was there before: since kernels count the writes to cgroup.kill (6.14, and 6.1 and others
+    of that time), a process that is cloned into a cgroup with another count than its parent's is killed.
+    """
     return {"clone3", "pidfd_setns"} <= facts.features
 
 

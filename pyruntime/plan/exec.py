@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Target:
     """The container that is joined."""
 
-    __slots__ = ("cgroups", "namespaces", "pid", "pidfd", "unified_cgroup")
+    __slots__ = ("cgroups", "existing", "namespaces", "pid", "pidfd", "unified_cgroup")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Target:
         namespaces: list[str],
         cgroups: list[str],
         unified_cgroup: str,
+        existing: bool = False,
     ) -> None:
         self.pid = pid
         self.pidfd = pidfd
@@ -41,6 +42,8 @@ class Target:
         """The directories of v1."""
         self.unified_cgroup = unified_cgroup
         """That of cgroup2, "" if there is none."""
+        self.existing = existing
+        """Whether that one was not made for the container."""
 
 
 def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
@@ -94,7 +97,8 @@ def _unified_cgroup(request: Request, target: Target, facts: Facts) -> list[Step
     """In a user namespace it has to be joined before that: its root may not put anybody into this cgroup."""
     if not target.unified_cgroup:
         return []
-    if cgroup.can_clone_into(facts) and "user" not in target.namespaces:
+    in_user_namespace = "user" in target.namespaces
+    if cgroup.can_clone_into(facts) and not in_user_namespace and not target.existing:
         op = ops.open_cgroup(request.slots.new("cgroup"), target.unified_cgroup, cgroup.PATH_FLAGS)
         return [Step(ENTRY, op, cgroup.ORIGIN)]
     slot = request.slots.new("unified cgroup")
@@ -114,22 +118,39 @@ def _clone(request: Request, facts: Facts) -> Op:
 
 def _join(request: Request, target: Target) -> list[Step]:
     slots = [request.slots.of(f"cgroup {number}") for number in range(len(target.cgroups))]
-    return [
+    steps = [
         Step(INSIDE, ops.join_cgroup(slot), cgroup.ORIGIN) for slot in slots if slot is not None
     ]
+    if _cgroup_namespace_late(request, target):
+        slot = request.slots.of("init")
+        assert slot is not None
+        op = ops.setns(slot, TYPES["cgroup"][0], f"/proc/{target.pid}")
+        steps.append(Step(INSIDE, op, "linux.namespaces"))
+    return steps
+
+
+def _cgroup_namespace_late(request: Request, target: Target) -> bool:
+    """Whether it waits for the clone: with nsdelegate nobody in it may bring a process in from outside. cgroups(7).
+
+    A process can be cloned into a cgroup only where namespaces can be joined by a pidfd too: `can_clone_into`.
+    """
+    return "cgroup" in target.namespaces and request.slots.of("cgroup") is not None
 
 
 def _namespaces(request: Request, target: Target, facts: Facts) -> list[Step]:
     if not target.namespaces:
         return []
     flags = {name: TYPES[name][0] for name in target.namespaces}
+    if _cgroup_namespace_late(request, target):
+        del flags["cgroup"]
     if "pidfd_setns" in facts.features:
         slot = request.slots.new("init")
         path = f"/proc/{target.pid}"
-        return [
-            Step(ENTRY, ops.adopt(slot, target.pidfd)),
-            Step(ENTRY, ops.setns(slot, sum(flags.values()), path), "linux.namespaces"),
-        ]
+        steps = [Step(ENTRY, ops.adopt(slot, target.pidfd))]
+        if flags:
+            op = ops.setns(slot, sum(flags.values()), path)
+            steps.append(Step(ENTRY, op, "linux.namespaces"))
+        return steps
     opened, joined = [], []
     # The user namespace last: with it go the powers to join the others. setns(2).
     for name in sorted(flags, key=lambda name: name == "user"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         driver: str
         paths: dict[str, str]
         device_program: bytes | None
+        existing: bool
         join: list[str]
         owner: int | None
 

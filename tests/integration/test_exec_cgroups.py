@@ -104,6 +104,21 @@ def test_two_paths_for_the_same_are_refused(running: Container) -> None:
     )
 
 
+@requires.cgroup_namespaces
+def test_exec_is_in_the_containers_cgroup_namespace_and_cgroup(
+    container: MakeContainer, config: Config
+) -> None:
+    # With nsdelegate, as systemd mounts cgroup2, who has joined the namespace may bring nobody into its cgroups.
+    config["linux"]["namespaces"].append({"type": "cgroup"})
+    c = container(config, "pause")
+    c.detach()
+
+    result = c.exec("cat", "/proc/self/cgroup", ";", "readlink", "/proc/self/ns/cgroup")
+
+    assert {line.rpartition(":")[2] for line in result.sections[0].split("\n")} == {"/"}
+    assert result.sections[1] == os.readlink(f"/proc/{c.pid}/ns/cgroup")
+
+
 @requires.cgroup_v2
 @requires.controller("pids")
 def test_exec_joins_init_where_the_containers_own_cgroup_takes_no_process(
