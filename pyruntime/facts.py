@@ -71,6 +71,7 @@ class Facts:
         "kernel",
         "landlock",
         "last_capability",
+        "resctrl",
         "selinux",
         "setgroups_denied",
     )
@@ -90,6 +91,7 @@ class Facts:
         landlock: int = 0,
         apparmor: str = "",
         selinux: bool = False,
+        resctrl: str = "",
     ) -> None:
         self.kernel = kernel
         self.architecture = architecture
@@ -108,6 +110,8 @@ class Facts:
         self.apparmor = apparmor
         """Where a process says which profile its next program gets, below /proc/self; "" if AppArmor is off."""
         self.selinux = selinux
+        self.resctrl = resctrl
+        """Where resctrl is mounted; "": nowhere."""
         # What follows is looked for only where user namespaces are involved: host/rootless.py.
         self.id_helpers: dict[str, str] = {}
         """"uid_map" and "gid_map" to the program that may write them for others: newuidmap(1), newgidmap(1)."""

@@ -64,7 +64,7 @@ def linux() -> dict[str, Any]:
         "apparmor": {"enabled": False},
         "selinux": {"enabled": False},
         "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
-        "intelRdt": {"enabled": False},
+        "intelRdt": {"enabled": True, "schemata": True, "monitoring": True},
         "mountExtensions": {"idmap": {"enabled": True}},
         "netDevices": {"enabled": True},
     }

@@ -208,7 +208,10 @@ def _prepare(
     for warning in (*placed.warnings, *plan.warnings):
         options.warn(warning)
     container.write("config.json", content)
-    container.write_record(_record(spec, request, placed, missing))
+    record = _record(spec, request, placed, missing)
+    if "intelRdt" in (spec.get("linux") or {}):
+        _record_resctrl(record, spec, facts)
+    container.write_record(record)
     if options.waits:
         container.make_fifo(FIFO)
         container.write("steps", start_steps(plan))
@@ -279,6 +282,15 @@ def _record(spec: Spec, request: Request, placed: Placement, missing: list[str])
         made_cgroups=missing,
         preserve_fds=request.preserve_fds,
     )
+
+
+def _record_resctrl(record: Record, spec: Spec, facts: Facts) -> None:
+    from pyruntime.plan.intel_rdt import groups_of
+
+    groups = groups_of(spec, record.id, facts)
+    if groups is not None:
+        record.resctrl = groups.joined
+        record.made_resctrl = [path for path in groups.removed if not os.path.lexists(path)]
 
 
 def missing_directories(paths: dict[str, str]) -> list[str]:

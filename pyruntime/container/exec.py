@@ -68,6 +68,7 @@ def execute(
         places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
         existing = record.cgroup_paths.get("") not in record.made_cgroups
         target = _target(init, pidfd, places, existing=existing)
+        target.resctrl = record.resctrl
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)

@@ -158,6 +158,17 @@ def write_pid_file(launch: Launch, path: str) -> None:
     os.rename(temporary, path)
 
 
+def _resctrl(name: str) -> Callable[..., None]:
+    """An op of linux.intelRdt: its module is loaded when one is done."""
+
+    def do(launch: Launch, *args: str) -> None:
+        from pyruntime.container import resctrl
+
+        getattr(resctrl, name)(launch, *args)
+
+    return do
+
+
 HOST_OPS: dict[str, Callable[..., Any]] = {
     "make_cgroups": make_cgroups,
     "write_cgroup": write_cgroup,
@@ -169,6 +180,11 @@ HOST_OPS: dict[str, Callable[..., Any]] = {
     "deny_setgroups": deny_setgroups,
     "prlimit": prlimit,
     "move_interface": move_interface,
+    "make_resctrl": _resctrl("make_resctrl"),
+    "find_resctrl": _resctrl("find_resctrl"),
+    "write_schemata": _resctrl("write_schemata"),
+    "make_monitoring": _resctrl("make_monitoring"),
+    "join_resctrl": _resctrl("join_resctrl"),
     "run_hook": run_hook,
     "save_record": save_record,
     "write_pid_file": write_pid_file,

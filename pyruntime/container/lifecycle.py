@@ -193,6 +193,10 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
         raise Error(
             f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL"
         )
+    if record.made_resctrl:
+        from pyruntime.container import resctrl
+
+        resctrl.remove(record.made_resctrl)
     if spec is not None and "mount" not in record.namespaces:
         from pyruntime.container.shared_mounts import unmount_all
 

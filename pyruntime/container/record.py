@@ -28,10 +28,12 @@ class Record:
         "created",
         "id",
         "made_cgroups",
+        "made_resctrl",
         "namespaces",
         "oci_version",
         "owner",
         "preserve_fds",
+        "resctrl",
         "rootfs",
         "systemd_cgroup",
     )
@@ -52,6 +54,8 @@ class Record:
         made_cgroups: list[str] | None = None,
         systemd_cgroup: bool = False,
         preserve_fds: int = 0,
+        resctrl: list[str] | None = None,
+        made_resctrl: list[str] | None = None,
     ) -> None:
         self.id = id
         self.oci_version = oci_version
@@ -68,6 +72,10 @@ class Record:
         """Directories that did not exist before; nothing else is ever removed."""
         self.systemd_cgroup = systemd_cgroup
         self.preserve_fds = preserve_fds
+        self.resctrl = resctrl or []
+        """The directories of resctrl whose tasks its processes are."""
+        self.made_resctrl = made_resctrl or []
+        """Those that go with the container."""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -88,6 +96,7 @@ class Record:
             },
             "namespaces": self.namespaces,
             "preserveFds": self.preserve_fds,
+            "resctrl": {"joined": self.resctrl, "made": self.made_resctrl},
         }
 
 
@@ -107,4 +116,6 @@ def record_of(document: dict[str, Any]) -> Record:
         made_cgroups=document["cgroup"]["made"],
         systemd_cgroup=document["systemdCgroup"],
         preserve_fds=document["preserveFds"],
+        resctrl=document["resctrl"]["joined"],
+        made_resctrl=document["resctrl"]["made"],
     )

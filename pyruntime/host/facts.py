@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from pyruntime.facts import CgroupFacts, Facts, Hierarchy
-from pyruntime.host.mounts import Mount, cgroup_mounts
+from pyruntime.host.mounts import Mount, cgroup_mounts, resctrl_mount
 
 CGROUP_ROOT = "/sys/fs/cgroup"
 
@@ -23,17 +23,19 @@ LAST_CAPABILITY = 40
 def collect(features: frozenset[str], landlock: int = 0) -> Facts:
     """What is true of this host, for this process, now."""
     name = os.uname()
+    mountinfo = read("/proc/self/mountinfo")
     return Facts(
         kernel=kernel_version(name.release),
         architecture=name.machine,
         features=features,
-        cgroup=cgroups(),
+        cgroup=cgroups(mountinfo),
         euid=os.geteuid(),
         egid=os.getegid(),
         in_user_namespace=in_user_namespace(),
         last_capability=last_capability(),
         capabilities=capabilities(read("/proc/self/status")),
         landlock=landlock,
+        resctrl=resctrl_mount(mountinfo),
     )
 
 
@@ -73,9 +75,9 @@ def capabilities(status: str) -> int:
     return int(rest.split(maxsplit=1)[0], 16) if found else -1
 
 
-def cgroups() -> CgroupFacts:
+def cgroups(mountinfo: str) -> CgroupFacts:
     """The cgroup layout of this host, with the controllers of the cgroup2 mount."""
-    facts = layout(read("/proc/self/mountinfo"), read("/proc/self/cgroup"))
+    facts = layout(mountinfo, read("/proc/self/cgroup"))
     if facts.unified is not None:
         controllers = read(facts.unified.mountpoint + "/cgroup.controllers")
         facts.unified.controllers = tuple(controllers.split())

@@ -1,4 +1,4 @@
-"""The cgroup mounts of this mount namespace, out of the text of /proc/self/mountinfo. proc_pid_mountinfo(5)."""
+"""The cgroup mounts, and that of resctrl, of this mount namespace, out of the text of /proc/self/mountinfo. proc_pid_mountinfo(5)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ def cgroup_mounts(text: str) -> list[Mount]:
         found = [m for m in found if not (m.mountpoint + "/").startswith(below)]
         if mount.fstype in ("cgroup", "cgroup2"):
             found.append(mount)
+    return found
+
+
+def resctrl_mount(text: str) -> str:
+    """Where resctrl is mounted and not hidden by a later mount; "" if nowhere."""
+    if " - resctrl " not in text:
+        return ""
+    found = ""
+    for line in text.split("\n"):
+        mount = _parse(line)
+        if mount is None:
+            continue
+        if found and (found + "/").startswith(mount.mountpoint.rstrip("/") + "/"):
+            found = ""
+        # A part of it, bound for a container, has no classes at its top.
+        if mount.fstype == "resctrl" and mount.root == "/":
+            found = mount.mountpoint
     return found
 
 

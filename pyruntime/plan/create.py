@@ -38,10 +38,11 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     _check(spec, facts)
     plan, program = Plan(), spec.get("process")
     plan += cgroup.make(request)
+    plan += _resctrl(spec, request, facts)
     plan += _enter(spec, request, facts)
     plan += namespaces.id_maps(spec, facts)  # before any file is made: the kernel maps its owner
     plan += cgroup.join(request)  # before the cgroup namespace: it becomes the visible root
-    plan += _outside(spec, facts)
+    plan += _outside(spec, request, facts)
     plan += namespaces.late(spec)
     plan += process.session(request)
     # The rootfs and the sources of binds are looked up as the runtime's own user, who may reach more than
@@ -56,9 +57,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += devices.all_of(spec, facts)
     plan += _sysctl(spec)  # before the runtime's /proc is out of reach
     plan += hooks.on_host(spec, "prestart")
-    plan += hooks.on_host(
-        spec, "createRuntime"
-    )  # the container's mounts are there, not yet its root
+    plan += hooks.on_host(spec, "createRuntime")  # the mounts are there, the root is not entered
     plan += hooks.inside(spec, request, "createContainer", "creating")
     plan += rootfs.hide(spec, facts)
     plan += rootfs.enter(spec, request)
@@ -96,9 +95,23 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     return steps + namespaces.clone(spec, request, facts)
 
 
-def _outside(spec: Spec, facts: Facts) -> list[Step]:
+def _resctrl(spec: Spec, request: Request, facts: Facts) -> list[Step]:
+    if "intelRdt" not in spec.get("linux", {}):
+        return []
+    from pyruntime.plan import intel_rdt
+
+    groups = intel_rdt.groups_of(spec, request.id, facts)
+    return [] if groups is None else intel_rdt.make(groups)
+
+
+def _outside(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """What the host does to init once it is in its namespaces and cgroups; few containers want it."""
     linux, steps = spec.get("linux", {}), []
+    if "intelRdt" in linux:
+        from pyruntime.plan import intel_rdt
+
+        groups = intel_rdt.groups_of(spec, request.id, facts)
+        steps += intel_rdt.join([] if groups is None else groups.joined)
     if linux.get("netDevices"):
         from pyruntime.plan import net_devices
 

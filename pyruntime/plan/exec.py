@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Target:
     """The container that is joined."""
 
-    __slots__ = ("cgroups", "existing", "namespaces", "pid", "pidfd", "unified_cgroup")
+    __slots__ = ("cgroups", "existing", "namespaces", "pid", "pidfd", "resctrl", "unified_cgroup")
 
     def __init__(
         self,
@@ -44,6 +44,8 @@ class Target:
         """That of cgroup2, "" if there is none."""
         self.existing = existing
         """Whether that one was not made for the container."""
+        self.resctrl: list[str] = []
+        """The groups of resctrl, the class before a monitoring group in it."""
 
 
 def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
@@ -51,6 +53,10 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan = Plan()
     plan += _enter(program, request, target, facts)
     plan += _join(request, target)
+    if target.resctrl:
+        from pyruntime.plan.intel_rdt import join
+
+        plan += join(target.resctrl)
     plan += process.session(request)
     if "user" in target.namespaces:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]

@@ -63,6 +63,31 @@ def move_interface(name: str, new_name: str) -> Op:
     return Op("move_interface", name, new_name)
 
 
+def make_resctrl(group: str, wanted: list[str]) -> Op:
+    """mkdir(2) of a class of service; if it is there already, it must have the lines *wanted* in its schemata."""
+    return Op("make_resctrl", group, *wanted)
+
+
+def find_resctrl(group: str) -> Op:
+    """A class of service that must be there."""
+    return Op("find_resctrl", group)
+
+
+def write_schemata(group: str, line: str) -> Op:
+    """Write a line to the class's schemata."""
+    return Op("write_schemata", group, line)
+
+
+def make_monitoring(group: str) -> Op:
+    """mkdir(2) of a monitoring group that must not be there."""
+    return Op("make_monitoring", group)
+
+
+def join_resctrl(group: str) -> Op:
+    """Write the pid of the process that was cloned to the group's `tasks`."""
+    return Op("join_resctrl", group)
+
+
 def run_hook(kind: str, index: int) -> Op:
     """Run hook *index* of *kind* in the runtime's namespaces and wait for it."""
     return Op("run_hook", kind, index)

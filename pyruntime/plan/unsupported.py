@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROCESS = ("apparmorProfile", "selinuxLabel")
-LINUX = ("mountLabel", "intelRdt")
+LINUX = ("mountLabel",)
 
 
 def check(spec: Any) -> None:

@@ -388,6 +388,30 @@ CASES: dict[str, tuple[str, Config]] = {
             }
         },
     ),
+    "a class of service of its own": ("with resctrl", {"linux": {"intelRdt": {}}}),
+    "the default class of service": (
+        "with resctrl",
+        {"linux": {"intelRdt": {"closID": "/", "enableMonitoring": True}}},
+    ),
+    "a named class of service": (
+        "with resctrl",
+        {
+            "linux": {
+                "intelRdt": {
+                    "closID": "gold",
+                    "l3CacheSchema": "L3:0=7f0;1=1f",
+                    "memBwSchema": "MB:0=20;1=70",
+                    "schemata": ["L2:0=f;1=f", "MB:1=50"],
+                    "enableMonitoring": True,
+                },
+                "netDevices": {"eth1": {"name": "eth0"}},
+            }
+        },
+    ),
+    "a prepared class of service": (
+        "with resctrl",
+        {"linux": {"intelRdt": {"closID": "gold"}}},
+    ),
     "network devices": (
         "v1",
         {"linux": {"netDevices": {"eth1": {}, "eth2": {"name": "net%d"}}}},

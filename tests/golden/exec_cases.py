@@ -25,11 +25,13 @@ class ExecCase:
         v1: list[str] | None = None,
         unified: str = V2_CGROUP,
         filter: bool = False,
+        resctrl: list[str] | None = None,
         **request: Any,
     ) -> None:
         self.host = host
         self.process = merged(base()["process"], process or {})
         self.target = Target(INIT, PIDFD, namespaces, v1 or [], unified)
+        self.target.resctrl = resctrl or []
         self.filter = filter
         self.request = request
 
@@ -39,6 +41,10 @@ EXEC_CASES: dict[str, ExecCase] = {
     "exec on cgroup v1": ExecCase("v1", v1=V1_CGROUPS, unified=""),
     "exec on a hybrid host": ExecCase(
         "hybrid", v1=V1_CGROUPS, unified="/sys/fs/cgroup/unified/web"
+    ),
+    "exec into a class of service": ExecCase(
+        "with resctrl",
+        resctrl=["/sys/fs/resctrl/gold", "/sys/fs/resctrl/gold/mon_groups/web"],
     ),
     "exec on an old kernel": ExecCase("before 5.2", v1=V1_CGROUPS, unified=""),
     "exec without any namespace": ExecCase("v2", namespaces=[]),

@@ -82,6 +82,7 @@ HOSTS = {
     "every controller of v1": host(EVERY_V1),
     "every controller of v2": host(EVERY_V2),
     "no cgroups": host(NONE),
+    "with resctrl": host(resctrl="/sys/fs/resctrl"),
     "before 5.12": host(without=("mount_setattr",)),
     "before 5.2": host(V1, without=FEATURES),
     **{f"landlock {version}": host(landlock=version) for version in range(8)},

@@ -1,8 +1,8 @@
-"""The cgroup lines of /proc/self/mountinfo."""
+"""The lines of cgroups and of resctrl in /proc/self/mountinfo."""
 
 from __future__ import annotations
 
-from pyruntime.host.mounts import cgroup_mounts, unescape
+from pyruntime.host.mounts import cgroup_mounts, resctrl_mount, unescape
 
 ROOT = "1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw"
 
@@ -73,3 +73,17 @@ def test_octal_escapes_are_undone() -> None:
 
 def test_a_broken_line_is_ignored() -> None:
     assert cgroup_mounts("31 - cgroup\n - cgroup cgroup rw") == []
+
+
+def test_resctrl_is_where_it_is_mounted_last_and_not_hidden() -> None:
+    first = "40 23 0:40 / /sys/fs/resctrl rw - resctrl resctrl rw"
+    second = "41 23 0:40 / /mnt/a\\040b rw - resctrl resctrl rw"
+    part = "42 23 0:40 /gold /mnt/gold rw - resctrl resctrl rw"
+    hides = "43 1 0:5 / /sys rw - sysfs sysfs rw"
+
+    assert resctrl_mount(ROOT) == ""
+    assert resctrl_mount(f"{ROOT}\n{first}\n") == "/sys/fs/resctrl"
+    assert resctrl_mount(f"{first}\n{second}\n") == "/mnt/a b"
+    assert resctrl_mount(f"{first}\n{part}\n") == "/sys/fs/resctrl"
+    assert resctrl_mount(f"{first}\n{hides}\n") == ""
+    assert resctrl_mount(f"{hides}\n{first}\n") == "/sys/fs/resctrl"

@@ -16,7 +16,6 @@ from pyruntime.plan import unsupported
         ({"process": {"apparmorProfile": "x"}}, "/process/apparmorProfile"),
         ({"process": {"selinuxLabel": "x"}}, "/process/selinuxLabel"),
         ({"linux": {"mountLabel": "x"}}, "/linux/mountLabel"),
-        ({"linux": {"intelRdt": {"closID": "x"}}}, "/linux/intelRdt"),
     ],
 )
 def test_a_property_without_effect_is_refused(spec: dict[str, Any], pointer: str) -> None:

@@ -1,0 +1,148 @@
+"""The ops of linux.intelRdt: directories and files of resctrl. Documentation/filesystems/resctrl.rst."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyruntime.errors import Error, KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyruntime.container.launch import Launch
+
+# The resources whose values are numbers; all others are masks, which are written in hexadecimal.
+DECIMAL = ("MB", "SMBA")
+
+
+def make_resctrl(launch: Launch, group: str, *wanted: str) -> None:
+    """mkdir(2); one that is there already must have the wanted lines."""
+    try:
+        _mkdir(group)
+    except FileExistsError:
+        _must_have(group, wanted)
+        return
+    launch.on_failure(lambda: undo_make(group))
+
+
+def find_resctrl(_launch: Launch, group: str) -> None:
+    """It must be there."""
+    if not os.path.isdir(group):
+        raise Error(
+            f"{group}: no such class of service",
+            hint="a closID without a schema names one that somebody has prepared",
+        )
+
+
+def write_schemata(_launch: Launch, group: str, line: str) -> None:
+    """One line of one resource."""
+    _write(f"{group}/schemata", line + "\n")
+
+
+def make_monitoring(launch: Launch, group: str) -> None:
+    """mkdir(2), of a directory that is the container's alone."""
+    try:
+        _mkdir(group)
+    except FileExistsError:
+        raise KernelError(f"mkdir({group})", errno.EEXIST) from None
+    launch.on_failure(lambda: remove([group]))
+
+
+def join_resctrl(launch: Launch, group: str) -> None:
+    """The process that was cloned."""
+    _write(f"{group}/tasks", str(launch.pid))
+
+
+def remove(groups: list[str]) -> None:
+    """rmdir(2); what has gone, or whose file system has, is gone."""
+    for group in groups:
+        try:
+            os.rmdir(group)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise KernelError(f"rmdir({group})", error.errno or 0) from None
+
+
+def undo_make(group: str) -> None:
+    """A class may be shared: another container may have come meanwhile, and removing it would not stop the kernel."""
+    if not _read(f"{group}/tasks").strip():
+        remove([group])
+
+
+def _must_have(group: str, wanted: tuple[str, ...]) -> None:
+    text = _read(f"{group}/schemata") if wanted else ""
+    for line in wanted:
+        if not has_line(text, line):
+            raise Error(
+                f"{group} is there already and has another schema than {line}",
+                hint=f"it has {' '.join(text.split())}",
+            )
+
+
+def has_line(schemata: str, wanted: str) -> bool:
+    """Whether the file's text gives each domain of *wanted* this value, however it is written."""
+    name, _, domains = wanted.partition(":")
+    for line in schemata.splitlines():
+        found, _, values = line.partition(":")
+        if found.strip() == name.strip():
+            there = _values(name.strip(), values)
+            return all(there.get(key) == v for key, v in _values(name.strip(), domains).items())
+    return False
+
+
+def _values(name: str, text: str) -> dict[str, int | str]:
+    """Domain to value, of "0=ff;1=f0"."""
+    found: dict[str, int | str] = {}
+    for part in text.split(";"):
+        domain, equals, value = part.partition("=")
+        if not part.strip():
+            continue
+        try:
+            number = int(value.strip(), 10 if name in DECIMAL else 16)
+        except ValueError:
+            found[domain.strip()] = equals + value.strip()
+        else:
+            found[domain.strip()] = number
+    return found
+
+
+def _mkdir(path: str) -> None:
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise KernelError(f"mkdir({path})", error.errno or 0, hint=_why(path, error)) from None
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.write(fd, text.encode("utf-8", "surrogateescape"))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        call = f"write({path}, {text.rstrip()!r})"
+        raise KernelError(call, error.errno or 0, hint=_why(path, error)) from None
+
+
+def _why(path: str, error: OSError) -> str:
+    """The kernel's own words, in info/last_cmd_status at the top of the file system."""
+    directory = path
+    while (directory := os.path.dirname(directory)) not in ("", "/"):
+        if words := _read(f"{directory}/info/last_cmd_status").strip():
+            return f'the kernel says "{words}"' if words != "ok" else ""
+    if error.errno == errno.ENOSPC:
+        return "all classes of service, or all monitoring groups, of this processor are taken"
+    return ""
+
+
+def _read(path: str) -> str:
+    """ "" if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
