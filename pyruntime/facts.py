@@ -112,7 +112,10 @@ class Facts:
         self.selinux = selinux
         self.resctrl = resctrl
         """Where resctrl is mounted; "": nowhere."""
-        # What follows is looked for only where user namespaces are involved: host/rootless.py.
+        self._without_user_namespaces()
+
+    def _without_user_namespaces(self) -> None:
+        """What is looked for only where these are involved: host/rootless.py."""
         self.id_helpers: dict[str, str] = {}
         """"uid_map" and "gid_map" to the program that may write them for others: newuidmap(1), newgidmap(1)."""
         self.setgroups_denied = False
