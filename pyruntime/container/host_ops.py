@@ -180,6 +180,8 @@ HOST_OPS: dict[str, Callable[..., Any]] = {
     "deny_setgroups": deny_setgroups,
     "prlimit": prlimit,
     "move_interface": move_interface,
+    "lock_resctrl": _resctrl("lock_resctrl"),
+    "unlock_resctrl": _resctrl("unlock_resctrl"),
     "make_resctrl": _resctrl("make_resctrl"),
     "find_resctrl": _resctrl("find_resctrl"),
     "write_schemata": _resctrl("write_schemata"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 from pyruntime.errors import Error, KernelError
@@ -13,6 +14,37 @@ if TYPE_CHECKING:
 
 # The resources whose values are numbers; all others are masks, which are written in hexadecimal.
 DECIMAL = ("MB", "SMBA")
+
+
+class Lock:
+    """An exclusive flock(2) on resctrl, until it is closed or this process ends."""
+
+    def __init__(self, mountpoint: str) -> None:
+        self.fd = os.open(mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def take(self) -> None:
+        """Wait for it."""
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """A second time does nothing."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def lock_resctrl(launch: Launch, mountpoint: str) -> None:
+    """Nobody else who keeps to the rule changes classes meanwhile."""
+    lock = Lock(mountpoint)
+    launch.holds.append(lock)
+    lock.take()
+
+
+def unlock_resctrl(launch: Launch) -> None:
+    """What was locked is as it was wanted."""
+    for one in launch.holds:
+        if isinstance(one, Lock):
+            one.close()
 
 
 def make_resctrl(launch: Launch, group: str, *wanted: str) -> None:
@@ -73,22 +105,39 @@ def undo_make(group: str) -> None:
 def _must_have(group: str, wanted: tuple[str, ...]) -> None:
     text = _read(f"{group}/schemata") if wanted else ""
     for line in wanted:
-        if not has_line(text, line):
+        if not has_line(text, line, _granularity(group, line)):
             raise Error(
                 f"{group} is there already and has another schema than {line}",
                 hint=f"it has {' '.join(text.split())}",
             )
 
 
-def has_line(schemata: str, wanted: str) -> bool:
+def _granularity(group: str, line: str) -> int:
+    """Of the bandwidths that the kernel knows: it rounds up."""
+    name = line.partition(":")[0].strip()
+    for top in (os.path.dirname(group), group):
+        text = _read(f"{top}/info/{name}/bandwidth_gran").strip()
+        if text.isdecimal():
+            return max(int(text), 1)
+    return 1
+
+
+def has_line(schemata: str, wanted: str, granularity: int = 1) -> bool:
     """Whether the file's text gives each domain of *wanted* this value, however it is written."""
     name, _, domains = wanted.partition(":")
     for line in schemata.splitlines():
         found, _, values = line.partition(":")
         if found.strip() == name.strip():
             there = _values(name.strip(), values)
-            return all(there.get(key) == v for key, v in _values(name.strip(), domains).items())
+            return all(
+                there.get(key) in (value, _rounded(value, granularity))
+                for key, value in _values(name.strip(), domains).items()
+            )
     return False
+
+
+def _rounded(value: int | str, granularity: int) -> int | str:
+    return value if isinstance(value, str) else -(-value // granularity) * granularity
 
 
 def _values(name: str, text: str) -> dict[str, int | str]:

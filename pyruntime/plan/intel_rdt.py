@@ -21,11 +21,12 @@ ORIGIN = "linux.intelRdt"
 class Groups:
     """The directories of one container."""
 
-    __slots__ = ("control", "monitoring", "owned", "rdt")
+    __slots__ = ("control", "monitoring", "mountpoint", "owned", "rdt")
 
     def __init__(self, rdt: IntelRdt, id: str, mountpoint: str) -> None:
         closid = rdt.get("closID") or ""
         self.rdt = rdt
+        self.mountpoint = mountpoint
         self.owned = not closid
         """Whether the class is the container's own, to be removed with it."""
         self.control = mountpoint if closid == "/" else f"{mountpoint}/{closid or id}"
@@ -63,13 +64,15 @@ def make(groups: Groups) -> list[Step]:
     # What is there already must be as these two say; of `schemata` the specification asks no comparison.
     wanted = [line for _, line in lines]
     lines += [(f"schemata[{i}]", line) for i, line in enumerate(rdt.get("schemata") or ()) if line]
-    steps = []
+    # Whoever finds a class that is there already finds it as its maker wanted it. resctrl.rst, "Resctrl FS Locking".
+    steps = [Step(HOST, ops.lock_resctrl(groups.mountpoint), ORIGIN)]
     if lines or groups.owned:
         steps.append(Step(HOST, ops.make_resctrl(groups.control, wanted), ORIGIN))
     else:
         steps.append(Step(HOST, ops.find_resctrl(groups.control), f"{ORIGIN}.closID"))
     for name, line in lines:
         steps.append(Step(HOST, ops.write_schemata(groups.control, line), f"{ORIGIN}.{name}"))
+    steps.append(Step(HOST, ops.unlock_resctrl(), ORIGIN))
     if groups.monitoring:
         op = ops.make_monitoring(groups.monitoring)
         steps.append(Step(HOST, op, f"{ORIGIN}.enableMonitoring"))

@@ -63,6 +63,16 @@ def move_interface(name: str, new_name: str) -> Op:
     return Op("move_interface", name, new_name)
 
 
+def lock_resctrl(mountpoint: str) -> Op:
+    """flock(2) of the file system, as resctrl.rst has it for whoever changes classes."""
+    return Op("lock_resctrl", mountpoint)
+
+
+def unlock_resctrl() -> Op:
+    """The end of lock_resctrl."""
+    return Op("unlock_resctrl")
+
+
 def make_resctrl(group: str, wanted: list[str]) -> Op:
     """mkdir(2) of a class of service; if it is there already, it must have the lines *wanted* in its schemata."""
     return Op("make_resctrl", group, *wanted)

@@ -83,6 +83,10 @@ def warnings(config: dict[str, Any]) -> Iterator[Fault]:
     if scheduler.get("nice") and scheduler["policy"] not in ("SCHED_OTHER", "SCHED_BATCH"):
         # The kernel takes it and does nothing with it: sched(7).
         yield "/process/scheduler/nice", f"has no effect with {scheduler['policy']}"
+    rdt = config.get("linux", {}).get("intelRdt", {})
+    if rdt.get("l3CacheSchema") and not rdt["l3CacheSchema"].startswith("L3"):
+        # L3CODE: and L3DATA: stand for L3: where the two have masks of their own.
+        yield "/linux/intelRdt/l3CacheSchema", "does not begin with L3:"
     yield from _unknown_capabilities(process.get("capabilities", {}))
 
 

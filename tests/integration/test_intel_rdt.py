@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +19,11 @@ from support.container import MakeContainer
 from support.runtime import Runtime
 from support.wait import wait_for_exit, wait_until
 
-pytestmark = [requires.fuse, pytest.mark.ours]
+pytestmark = [
+    requires.fuse,
+    requires.as_root("mounts on the host"),
+    pytest.mark.ours,
+]
 
 HERE = Path(__file__).parents[1]
 LIBRARY = Path(pyruntime.__file__).parents[1]
@@ -160,7 +166,7 @@ def test_named_class_may_be_shared(rdt: Rdt, container: MakeContainer, config: C
     config["linux"]["intelRdt"] = {
         "closID": "gold",
         "l3CacheSchema": "L3:0=f;1=ff",
-        "memBwSchema": "MB:1=50",
+        "memBwSchema": "MB:1=45",
     }
     first = container(config, "pause")
     first.detach()
@@ -172,6 +178,30 @@ def test_named_class_may_be_shared(rdt: Rdt, container: MakeContainer, config: C
     second.delete("--force")
     wait_for_exit(second.init_pid)
     assert rdt.tasks("gold") == [first.pid]
+
+
+def test_creates_of_one_class_wait_for_each_other(
+    rdt: Rdt, container: MakeContainer, config: Config
+) -> None:
+    config["linux"]["intelRdt"] = {"closID": "gold", "l3CacheSchema": "L3:0=f"}
+    lock = os.open(rdt.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        c = container(config)
+        running = c.spawn_run()
+        wait_until(lambda: _waits_for_a_lock(running.process.pid), "it waits")
+        assert rdt.groups == set()
+    finally:
+        os.close(lock)
+
+    assert running.wait().returncode == 0
+    assert rdt.groups == {"gold"}
+
+
+def _waits_for_a_lock(pid: int) -> bool:
+    return any(
+        f" {pid} " in line and "->" in line for line in Path("/proc/locks").read_text().splitlines()
+    )
 
 
 @pytest.mark.parametrize(

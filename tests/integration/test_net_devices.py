@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import requires
 from support import namespaces
 from support.config import Config, add_user_namespace, drop_mount, drop_namespace, namespace
 from support.container import Container, MakeContainer
 from support.network import Network, of_the_runtime
 from support.runtime import Runtime
 from support.wait import wait_until
+
+pytestmark = requires.as_root("enters a network namespace from outside")
 
 IPV6 = os.path.exists("/proc/net/if_inet6")
 MAC = "02:11:22:33:44:55"
@@ -230,6 +233,22 @@ def test_the_runtimes_own_namespace_by_path_is_an_error(
     message = container(config).refuses("create")
 
     assert "linux.netDevices v0: the container's network namespace is the runtime's own" in message
+    assert "v0" in host.devices()
+
+
+@pytest.mark.ours
+def test_runtime_without_the_hosts_root_refuses_it_by_name(
+    container: MakeContainer, config: Config, host: Network
+) -> None:
+    add_user_namespace(config, host_id=0, size=1)
+    config["linux"]["netDevices"] = {"v0": {}}
+
+    c = container(config)
+    c.runtime.prefix = [*c.runtime.prefix, "unshare", "--user", "--map-root-user"]
+
+    message = c.refuses("create")
+
+    assert "/linux/netDevices: moving a network device needs root of the initial" in message
     assert "v0" in host.devices()
 
 

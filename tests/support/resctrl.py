@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 CLASSES, MONITORS = 4, 4
+INFO = {"info": ["last_cmd_status", "MB"], "info/MB": ["bandwidth_gran"]}
 WIDTH = 0xFF
 
 # linux/fuse.h
@@ -65,8 +66,8 @@ class Resctrl:
         if path in self.groups:
             files = ["tasks"] if self.groups[path].above else ["tasks", "schemata", "mon_groups"]
             return [*files, *below, *([] if path else ["info", "log"])]
-        if path == "info":
-            return ["last_cmd_status"]
+        if path in INFO:
+            return INFO[path]
         above = os.path.dirname(path)
         if os.path.basename(path) == "mon_groups" and above in self.groups:
             return below
@@ -74,7 +75,7 @@ class Resctrl:
 
     def is_directory(self, path: str) -> bool:
         """Refused(ENOENT) if it is nothing."""
-        if path in self.groups or path == "info":
+        if path in self.groups or path in INFO:
             return True
         above, name = os.path.split(path)
         try:
@@ -107,6 +108,8 @@ class Resctrl:
         above, name = os.path.split(path)
         if name == "last_cmd_status":
             return self.status + "\n"
+        if name == "bandwidth_gran":
+            return "10\n"
         if name == "log":
             return "".join(line + "\n" for line in self.log)
         group = self.groups[above]

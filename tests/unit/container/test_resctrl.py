@@ -35,6 +35,12 @@ def test_another_value_domain_or_resource_is_not(line: str) -> None:
     assert not has_line(SCHEMATA, line)
 
 
+def test_a_bandwidth_that_was_rounded_up_is_the_same() -> None:
+    assert has_line(SCHEMATA, "MB:0=15", granularity=10)
+    assert not has_line(SCHEMATA, "MB:0=15", granularity=1)
+    assert not has_line(SCHEMATA, "MB:0=25", granularity=10)
+
+
 def test_what_is_no_number_is_compared_as_it_is() -> None:
     assert has_line("MB:0=max", "MB:0=max")
     assert not has_line("MB:0=max", "MB:0=min")

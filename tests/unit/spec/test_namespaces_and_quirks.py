@@ -173,6 +173,11 @@ WARNINGS: list[tuple[str, Any, str]] = [
         "/mounts/0/destination: is relative, which is deprecated: taken from /",
     ),
     ("/process/env", ["A=b", "C"], "/process/env/1: is not NAME=VALUE: passed on as it is"),
+    (
+        "/linux/intelRdt",
+        {"l3CacheSchema": "L2:0=f"},
+        "/linux/intelRdt/l3CacheSchema: does not begin with L3:",
+    ),
     ("/process/env", ["=b"], "/process/env/0: is not NAME=VALUE: passed on as it is"),
     (
         "/process/capabilities",
