@@ -215,6 +215,13 @@ def program(given: list[Rule], byteorder: str = "little") -> bytes | None:
     return bytes(code.bytes)
 
 
+def everything(byteorder: str = "little") -> bytes:
+    """A program that allows everything, to take the place of another."""
+    code = Code(byteorder)
+    code.leave(allow=True)
+    return bytes(code.bytes)
+
+
 class Code:
     """Instructions, one `struct bpf_insn` of eight bytes each."""
 

@@ -166,10 +166,21 @@ def _add_devices(
         for file, line, origin in devices.lines(given):
             placed.writes.append(Write(file, line, origin, directory=directory))
     elif where.unified is not None:
-        order = "big" if facts.architecture in BIG_ENDIAN else "little"
-        placed.device_program = devices.program(given, order)
+        placed.device_program = devices.program(given, _byte_order(facts))
     else:
         raise resources.missing("linux.resources.devices", "devices")
+
+
+def reuse(placed: Placement, facts: Facts) -> None:
+    """The directory `paths[""]` was there before; its last container may have left a program there."""
+    placed.existing = True
+    rules_are_programs = placed.driver == "v2" and not facts.rootless
+    if rules_are_programs and placed.device_program is None:
+        placed.device_program = devices.everything(_byte_order(facts))
+
+
+def _byte_order(facts: Facts) -> str:
+    return "big" if facts.architecture in BIG_ENDIAN else "little"
 
 
 def _owner(spec: dict[str, Any]) -> int | None:

@@ -6,7 +6,7 @@ import os
 import time
 
 from pyruntime.cgroups import cgroup_of
-from pyruntime.cgroups.placement import placement
+from pyruntime.cgroups.placement import placement, reuse
 from pyruntime.container import store
 from pyruntime.container.executor import take
 from pyruntime.container.launch import Launch
@@ -172,6 +172,14 @@ def check_terminal(spec: Spec, options: Options) -> None:
         raise Error("--console-socket: process.terminal is false, there is nothing to send")
 
 
+def check_joined(spec: Spec) -> None:
+    """Nothing may be set in a namespace that is joined by path and is the runtime's own."""
+    if any(each.get("path") for each in spec.get("linux", {}).get("namespaces") or ()):
+        from pyruntime.container.own_namespaces import check
+
+        check(spec)
+
+
 def filter_of(spec: Spec, root: str, facts: Facts) -> Filter | None:
     """The compiled seccomp profile."""
     profile: Any = (spec.get("linux") or {}).get("seccomp")
@@ -197,11 +205,10 @@ def _prepare(
     if options.systemd_cgroup:
         raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
+    check_joined(spec)
     facts = host.collect(executor.features(), executor.landlock())
     complete(facts, spec, container.id, options.rootless, cgroups=not options.systemd_cgroup)
-    placed = placement(spec, container.id, facts)  # type: ignore[arg-type]
-    missing = missing_directories(placed.paths)
-    placed.existing = "" in placed.paths and placed.paths[""] not in missing
+    placed, missing = _place(spec, container.id, facts)
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
     plan = plan_create(spec, request, facts)
@@ -225,6 +232,15 @@ def _prepare(
         cgroup=cgroup_of(placed.driver, placed.paths),
         placement=placed,
     )
+
+
+def _place(spec: Spec, id: str, facts: Facts) -> tuple[Placement, list[str]]:
+    """Where the cgroups will be, and which of their directories are still to be made."""
+    placed = placement(spec, id, facts)  # type: ignore[arg-type]
+    missing = missing_directories(placed.paths)
+    if "" in placed.paths and placed.paths[""] not in missing:
+        reuse(placed, facts)
+    return placed, missing
 
 
 def complete(facts: Facts, spec: Spec, id: str, rootless: str, *, cgroups: bool) -> None:

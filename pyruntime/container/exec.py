@@ -15,7 +15,7 @@ from pyruntime.container.create import (
 )
 from pyruntime.container.executor import Executor
 from pyruntime.container.launch import Launch
-from pyruntime.container.sub_cgroups import directories
+from pyruntime.container.sub_cgroups import directories, refuse_frozen
 from pyruntime.errors import WrongState
 from pyruntime.host import facts as host
 from pyruntime.linux.namespaces import TYPES
@@ -66,6 +66,7 @@ def execute(
         facts = host.collect(executor.features(), executor.landlock())
         request = _request(record, filter_of(spec, root, facts), options)
         places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
+        refuse_frozen(record.cgroup_driver, record.cgroup_paths, places)
         existing = record.cgroup_paths.get("") not in record.made_cgroups
         target = _target(init, pidfd, places, existing=existing)
         target.resctrl = record.resctrl

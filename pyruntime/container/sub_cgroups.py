@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.cgroups import files
-from pyruntime.errors import Error, UsageError
+from pyruntime.cgroups import cgroup_of, files
+from pyruntime.errors import Error, UsageError, WrongState
 from pyruntime.host.facts import read
 
 TYPE_CHECKING = False
@@ -68,3 +68,11 @@ def _without_inner(own: str, init_pid: int, facts: Facts) -> str:
         return own
     directory = facts.cgroup.unified.mountpoint + path[len(root) :]
     return directory if directory.startswith(own + "/") else own
+
+
+def refuse_frozen(driver: str, own: dict[str, str], places: dict[str, str]) -> None:
+    """Who joins a frozen cgroup of v1 hangs and cannot be killed. Whether all of the container is paused was asked before."""
+    if places != own and cgroup_of(driver, places).is_frozen():
+        if cgroup_of(driver, own).is_frozen():
+            return  # --ignore-paused
+        raise WrongState("cannot exec in a frozen cgroup of the container")

@@ -97,6 +97,21 @@ def test_a_bad_cgroup_is_refused(running: Container, value: str, says: str) -> N
     assert running.status == "running"
 
 
+@pytest.mark.deviates(runc="hangs on v1")
+def test_a_frozen_cgroup_below_is_refused(running: Container) -> None:
+    sub_cgroup(running, "below")
+    directory = running.cgroup_directory("freezer") / "below"
+    if cgroups.UNIFIED:
+        (directory / "cgroup.freeze").write_text("1")
+    else:
+        (directory / "freezer.state").write_text("FROZEN")
+
+    message = running.refuses("exec", "--cgroup", "below", after=("/bin/true",), timeout_s=20)
+
+    assert "frozen" in message
+    assert running.status == "running"
+
+
 @pytest.mark.ours
 def test_two_paths_for_the_same_are_refused(running: Container) -> None:
     assert "twice" in running.refuses(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,35 @@ def test_both_spellings_of_a_sysctl_are_one(
     result = container(config, "cat", "/proc/sys/net/ipv4/conf/lo/forwarding").run()
 
     assert result.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "change"),
+    [
+        ("network", "net", {"linux": {"sysctl": {"net.ipv4.ip_forward": "1"}}}),
+        ("ipc", "ipc", {"linux": {"sysctl": {"kernel.shmmax": "1"}}}),
+        ("uts", "uts", {"hostname": "changed"}),
+        ("uts", "uts", {"domainname": "changed"}),
+    ],
+)
+@pytest.mark.deviates(runc="looks at the network namespace only")
+def test_what_would_change_the_runtimes_own_namespace_is_refused(
+    container: MakeContainer, config: Config, kind: str, file: str, change: dict[str, Any]
+) -> None:
+    before = (os.uname(), Path("/proc/sys/net/ipv4/ip_forward").read_text())
+    drop_namespace(config, kind)
+    del config["hostname"]
+    config["mounts"] = [
+        m for m in config["mounts"] if m["destination"] not in ("/sys", "/dev/mqueue")
+    ]
+    config["linux"]["namespaces"].append({"type": kind, "path": f"/proc/{os.getpid()}/ns/{file}"})
+    config["linux"].update(change.get("linux", {}))
+    config.update({name: value for name, value in change.items() if name != "linux"})
+
+    message = container(config).refuses("create")
+
+    assert "would change the host" in message
+    assert before == (os.uname(), Path("/proc/sys/net/ipv4/ip_forward").read_text())
 
 
 def test_unknown_sysctl_is_an_error_that_names_it(container: MakeContainer, config: Config) -> None:

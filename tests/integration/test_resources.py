@@ -341,8 +341,9 @@ def test_a_controller_that_is_not_there_is_named(container: MakeContainer, confi
 
 
 @requires.cgroup_v2
+@pytest.mark.parametrize("rest", ["some", "all"])
 def test_the_device_rules_of_an_existing_cgroup_are_replaced(
-    container: MakeContainer, config: Config
+    container: MakeContainer, config: Config, rest: str
 ) -> None:
     fuse = {"type": "c", "major": 10, "minor": 229}
     config["linux"]["devices"] = [{"path": "/dev/fuse", "fileMode": 0o666, **fuse}]
@@ -357,9 +358,10 @@ def test_the_device_rules_of_an_existing_cgroup_are_replaced(
     assert directory.exists()
 
     second = container(config, id=f"{first.id}-second")
+    allowed = {"some": fuse, "all": {}}[rest]
     second.config["linux"]["resources"]["devices"] = [
         deny,
-        {"allow": True, "access": "rw", **fuse},
+        {"allow": True, "access": "rwm", **allowed},
     ]
     second.write_config()
     result = second.run(expect=None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pyruntime.cgroups import cgroup_of
-from pyruntime.cgroups.placement import placement
+from pyruntime.cgroups.placement import placement, reuse
 from pyruntime.errors import Unsupported
 from pyruntime.facts import Facts
 
@@ -221,3 +221,16 @@ def test_no_cgroup_has_no_processes_and_nothing_to_remove() -> None:
     assert none.oom_kills() == 0
     none.kill()
     none.remove()
+
+
+def test_a_privileged_container_in_an_existing_cgroup_replaces_the_program_there(
+    v2: Facts, v1: Facts
+) -> None:
+    allowed = spec(resources={"devices": [{"allow": True, "access": "rwm"}]})
+    for facts, program in ((v2, bytes.fromhex("b400000001000000 9500000000000000")), (v1, None)):
+        placed = placement(allowed, "c", facts)
+        assert (placed.existing, placed.device_program) == (False, None)
+
+        reuse(placed, facts)
+
+        assert (placed.existing, placed.device_program) == (True, program)
