@@ -329,6 +329,27 @@ def test_groups_of_a_container_whose_init_has_ended_are_removed(
     assert rdt.groups == set()
 
 
+@pytest.mark.parametrize("made", ["schemata L3:0=f", "mkdir t", "tasks"])
+def test_killed_create_leaves_nothing_that_delete_does_not_remove(
+    rdt: Rdt, container: MakeContainer, config: Config, work: Path, made: str
+) -> None:
+    config["linux"]["intelRdt"] = {"l3CacheSchema": "L3:0=f", "enableMonitoring": True}
+    # The hook holds the create at its end; the earlier moments are found in the log.
+    config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "2"]}]}
+    c = container(config, "pause")
+    running = c.spawn_run()
+    wait_until(lambda: any(made in line for line in rdt.log), f"{made} in the log")
+    running.process.kill()
+    running.process.wait()
+    for pid in rdt.tasks(c.id) if (rdt.directory / c.id).exists() else []:
+        wait_for_exit(pid)
+
+    c.delete("--force")
+
+    assert rdt.groups == set()
+    assert not c.exists
+
+
 @requires.no_resctrl
 def test_without_resctrl_it_is_an_error(container: MakeContainer, config: Config) -> None:
     config["linux"]["intelRdt"] = {"closID": "/"}

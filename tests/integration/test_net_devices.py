@@ -16,7 +16,10 @@ from support.network import Network, of_the_runtime
 from support.runtime import Runtime
 from support.wait import wait_until
 
-pytestmark = requires.as_root("enters a network namespace from outside")
+pytestmark = [
+    requires.as_root("enters a network namespace from outside"),
+    pytest.mark.deviates(runc="network devices came with 1.4"),
+]
 
 IPV6 = os.path.exists("/proc/net/if_inet6")
 MAC = "02:11:22:33:44:55"
