@@ -16,6 +16,9 @@ from pyruntime.linux.rtnetlink import Address, Link, Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyruntime.container.launch import Launch
 
 CLONE_NEWNET = 0x40000000
@@ -114,13 +117,25 @@ class Move:
             raise
 
     def _restore(self, index: int) -> None:
-        for address in self.addresses:
-            if is_restored(address):
-                self.host.add_address(index, copy_of(address, self.link.name, self.link.name))
-        if self.link.master:
-            self.host.enslave(index, self.link.master)
-        if self.link.up:
-            self.host.set_up(index)
+        """As much of it as possible; then the first complaint."""
+        host, link = self.host, self.link
+        todo: list[tuple[Callable[..., None], Any]] = [
+            (host.add_address, (index, copy_of(address, link.name, link.name)))
+            for address in self.addresses
+            if is_restored(address)
+        ]
+        if link.master:
+            todo.append((host.enslave, (index, link.master)))
+        if link.up:
+            todo.append((host.set_up, (index,)))
+        failures = []
+        for request, args in todo:
+            try:
+                request(*args)
+            except KernelError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
 
 def move_interface(launch: Launch, name: str, new_name: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pyruntime.container import net_devices
+from pyruntime.errors import KernelError
 from pyruntime.linux import rtnetlink
-from pyruntime.linux.rtnetlink import Address
+from pyruntime.linux.rtnetlink import Address, Link
 
 INET, INET6 = 2, 10
 TEMPORARY, NODAD, PERMANENT, TENTATIVE, NOPREFIXROUTE = 0x01, 0x02, 0x80, 0x40, 0x200
@@ -69,3 +70,34 @@ def test_attributes_that_only_the_kernel_tells_are_not_sent_back() -> None:
     one.attributes[rtnetlink.IFA_FLAGS] = one.attributes[99] = b"abcd"
 
     assert set(net_devices.copy_of(one, "v0", "v0").attributes) == {rtnetlink.IFA_LOCAL}
+
+
+class Recording:
+    """Stands for the host's socket: refuses to give one address, and remembers what else it was asked for."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def add_address(self, _index: int, address: Address) -> None:
+        if address.prefix_length == 8:
+            raise KernelError("RTM_NEWADDR", 99)
+        self.done.append(f"address/{address.prefix_length}")
+
+    def enslave(self, _index: int, master: int) -> None:
+        self.done.append(f"master {master}")
+
+    def set_up(self, _index: int) -> None:
+        self.done.append("up")
+
+
+def test_one_address_that_cannot_come_back_does_not_keep_the_rest_away() -> None:
+    move = net_devices.Move.__new__(net_devices.Move)
+    host = Recording()
+    move.host = host  # type: ignore[assignment]
+    move.link = Link(5, "v0", up=True, master=7)
+    move.addresses = [address(), address(), address()]
+    move.addresses[0].prefix_length = 8
+
+    with pytest.raises(KernelError, match="RTM_NEWADDR"):
+        move._restore(5)
+    assert host.done == ["address/24", "address/24", "master 7", "up"]
