@@ -23,6 +23,7 @@ class Placement:
     """Everything that `create` needs to know of the container's cgroups."""
 
     __slots__ = (
+        "around",
         "device_program",
         "driver",
         "existing",
@@ -48,6 +49,8 @@ class Placement:
         """Whether the directory `paths[""]` was there before: the caller looks, a placement touches nothing."""
         self.owner: int | None = None
         """The user id who is given the directory `paths[""]`, if anybody."""
+        self.around = ""
+        """The runtime's own directory in the cgroup2 mount, where the container is if it has none of its own."""
         self.warnings: list[str] = []
 
 
@@ -130,6 +133,8 @@ def _nowhere(asked: dict[str, Any], facts: Facts, why: str) -> Placement:
     if asked.get("devices") and not facts.rootless:
         raise Unsupported(f"linux.resources.devices: {why}", hint="mount cgroup2")
     placed = Placement("none", {})
+    if facts.cgroup.unified is not None:
+        placed.around = facts.cgroup.unified.mountpoint + _own(facts.cgroup.unified, "", facts)
     placed.warnings.append(f"the container gets no cgroup of its own: {why}")
     if asked.get("devices"):
         placed.warnings.append(NO_DEVICE_RULES)

@@ -70,6 +70,8 @@ def execute(
         existing = record.cgroup_paths.get("") not in record.made_cgroups
         target = _target(init, pidfd, places, existing=existing)
         target.resctrl = record.resctrl
+        if facts.in_user_namespace or "user" in target.namespaces:
+            facts.setgroups_denied = host.read(f"/proc/{init.pid}/setgroups").strip() == "deny"
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)

@@ -39,7 +39,11 @@ HINTS = {
         errno.ELOOP,
     ): "the destination is reached through a symbolic link in the root file system",
     ("mount", errno.ENODEV): "this kernel has no such file system",
-    ("mount", errno.EPERM): "inside procfs, or not root of the namespace that would own the mount",
+    (
+        "mount",
+        errno.EPERM,
+    ): "inside procfs; or in a user namespace that does not own what the file system shows; or, for proc and sysfs, "
+    "something is mounted over parts of the runtime's own, which must not come to light",
     ("bind_rootfs", errno.ENOENT): "root.path is looked up relative to the bundle",
     ("clone", errno.EPERM): "new namespaces need root, or a user namespace as well",
     ("clone", errno.ENOSPC): "the limit of /proc/sys/user/max_*_namespaces is reached",

@@ -202,7 +202,8 @@ def _open_directory(path: str) -> int:
 def ensure_root(root: str) -> None:
     """The state root: ours alone, since who can write there decides what later commands kill and remove."""
     try:
-        os.makedirs(root, 0o700, exist_ok=True)
+        # Sticky: below XDG_RUNTIME_DIR what is not is removed when it is some hours old. XDG Base Directory Specification.
+        os.makedirs(root, 0o1700, exist_ok=True)
         found = os.stat(root)
     except OSError as error:
         raise KernelError(f"mkdir({root})", error.errno or 0) from None

@@ -56,12 +56,23 @@ def _unified(
 ) -> Op:
     if not private:
         assert request.placement is not None
-        return _bind(destination, request.placement.paths[""], options, facts)
+        own = request.placement.paths.get("")
+        if own is None:
+            return _runtimes(destination, request.placement.around, facts)
+        return _bind(destination, own, options, facts)
     if is_classic(facts):
         flags = classic_flags(options.bits)
         return mount_ops.mount_classic(destination, "cgroup2", "cgroup", flags, 0, "")
     attributes = fresh_attributes(options)
     return mount_ops.mount(destination, "cgroup2", "cgroup", attributes, 0, 0, *options.data)
+
+
+def _runtimes(destination: str, source: str, facts: Facts) -> Op:
+    """A container without a cgroup of its own is in the runtime's, which it may see and not change. CVE-2023-25809."""
+    if is_classic(facts):
+        raise Unsupported("a container in the runtime's cgroup needs mount_setattr (Linux 5.12)")
+    attributes = mount_ops.Attributes(set=SAFE | MOUNT_ATTR_RDONLY, recursive=True)
+    return mount_ops.bind(destination, source, 0, [attributes], recursive=True)
 
 
 def _bind(destination: str, source: str, options: MountOptions, facts: Facts) -> Op:

@@ -53,7 +53,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
     plan += namespaces.loopback(spec)
     plan += mounts.all_of(spec, request, facts)
-    plan.warnings += mounts.without_effect(spec)
+    plan.warnings += mounts.warnings(spec, facts)
     plan += devices.all_of(spec, facts)
     plan += _sysctl(spec)  # before the runtime's /proc is out of reach
     plan += hooks.on_host(spec, "prestart")
@@ -91,7 +91,7 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
         steps += process.connect_console(program, request)
         steps += identity.oom_score(program)
     steps += idmapped.open_all(spec, request, facts)
-    steps += namespaces.join(spec, request)
+    steps += namespaces.join(spec, request, facts)
     return steps + namespaces.clone(spec, request, facts)
 
 

@@ -6,7 +6,7 @@ from pyruntime.errors import SpecError
 from pyruntime.linux import capabilities
 from pyruntime.linux.flags import RLIMITS
 from pyruntime.plan import ops
-from pyruntime.plan.namespaces import denies_setgroups, has, is_new
+from pyruntime.plan.namespaces import denies_setgroups, has
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ def _capability_sets(
     """The five sets as bits. What cannot be granted is a warning by the specification."""
     wanted: Any = process.get("capabilities") or {}
     sets, warnings = {}, []
-    grantable = -1 if is_new(spec, "user") else facts.capabilities
+    grantable = -1 if has(spec, "user") else facts.capabilities
     for name in SETS:
         # A name that nobody knows has been warned about when config.json was checked.
         names = [one for one in wanted.get(name) or () if one in capabilities.BITS]

@@ -6,10 +6,10 @@ A file that belongs to `containerID` on disk belongs to `hostID` in the containe
 
 from __future__ import annotations
 
-import os.path
+import os
 
 from pyruntime.errors import SpecError, Unsupported
-from pyruntime.plan import mount_ops
+from pyruntime.plan import mount_ops, ops
 from pyruntime.plan.mount_options import MountOptions
 from pyruntime.plan.namespaces import is_new, map_text
 from pyruntime.plan.step import ENTRY, Step
@@ -18,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.facts import Facts
     from pyruntime.plan.request import Request
-    from pyruntime.spec.types import Mapping, Mount, Spec
+    from pyruntime.plan.step import Op
+    from pyruntime.spec.types import Mount, Spec
 
 
 def is_idmapped(mount: Mount) -> bool:
@@ -45,23 +46,30 @@ def _open(index: int, mount: Mount, spec: Spec, request: Request, facts: Facts) 
         raise Unsupported(f"{pointer}: idmapped mounts need root of the initial user namespace")
     if not {"mount_api", "mount_setattr", "clone3"} <= facts.features:
         raise Unsupported(f"{pointer}: idmapped mounts need mount_setattr (Linux 5.12)")
-    uid_maps, gid_maps = _maps(pointer, mount, spec)
     tree, userns = request.slots.new(f"mounts[{index}]"), request.slots.new(f"maps[{index}]")
     source = os.path.normpath(os.path.join(request.bundle, mount["source"]))
     made = (
-        mount_ops.make_userns(userns, map_text(uid_maps), map_text(gid_maps)),
+        _user_namespace(userns, pointer, mount, spec),
         mount_ops.open_tree(tree, source, recursive=options.recursive),
         mount_ops.idmap(tree, userns, recursive=options.idmap == "ridmap"),
     )
     return [Step(ENTRY, op, f"mounts[{index}] {mount['destination']}") for op in made]
 
 
-def _maps(pointer: str, mount: Mount, spec: Spec) -> tuple[list[Mapping], list[Mapping]]:
-    if mount.get("uidMappings"):
-        return mount["uidMappings"], mount["gidMappings"]
+def _user_namespace(slot: int, pointer: str, mount: Mount, spec: Spec) -> Op:
+    """One that has the maps: made for them, or the one that the container joins."""
     linux = spec.get("linux", {})
-    if not is_new(spec, "user") or not linux.get("uidMappings"):
-        raise SpecError(
-            f"{pointer}/options", "idmap needs mappings, here or of a new user namespace"
-        )
-    return linux["uidMappings"], linux.get("gidMappings") or []
+    uid_maps, gid_maps = mount.get("uidMappings"), mount.get("gidMappings") or []
+    if not uid_maps:
+        joined = [
+            n["path"]
+            for n in linux.get("namespaces") or ()
+            if n["type"] == "user" and n.get("path")
+        ]
+        if joined:
+            return ops.open(slot, joined[0], os.O_RDONLY)
+        uid_maps, gid_maps = linux.get("uidMappings"), linux.get("gidMappings") or []
+        if not is_new(spec, "user") or not uid_maps:
+            text = "idmap needs mappings, here or of a user namespace of the container"
+            raise SpecError(f"{pointer}/options", text)
+    return mount_ops.make_userns(slot, map_text(uid_maps), map_text(gid_maps))

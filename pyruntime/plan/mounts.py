@@ -70,10 +70,23 @@ def _steps_of(index: int, mount: Mount, spec: Spec, request: Request, facts: Fac
     elif fstype in ("cgroup", "cgroup2"):
         target_flags(pointer, destination, "", "")
         made = cgroup_mounts.all_of(destination, options, spec, request, facts, pointer)
+    elif _is_borrowed(fstype, facts):
+        from pyruntime.plan import borrowed
+
+        flags = target_flags(pointer, destination, fstype, "")
+        made = [borrowed.bind(pointer, destination, fstype, flags, options, spec, facts)]
     else:
         made = _filesystem(pointer, mount, destination, fstype, options, classic=is_classic(facts))
     origin = f"mounts[{index}] {mount['destination']}"
     return [Step(INSIDE, op, origin) for op in made]
+
+
+def _is_borrowed(fstype: str, facts: Facts) -> bool:
+    if not facts.foreign:
+        return False
+    from pyruntime.plan.borrowed import borrows
+
+    return borrows(fstype, facts)
 
 
 def target_flags(pointer: str, destination: str, fstype: str, source: str) -> int:
@@ -89,7 +102,17 @@ def target_flags(pointer: str, destination: str, fstype: str, source: str) -> in
     return 0
 
 
-def without_effect(spec: Spec) -> list[str]:
+def warnings(spec: Spec, facts: Facts) -> list[str]:
+    """What is not quite as asked for, and no error."""
+    found = _without_effect(spec)
+    if facts.foreign:
+        from pyruntime.plan import borrowed
+
+        found += borrowed.warnings(spec, facts)
+    return found
+
+
+def _without_effect(spec: Spec) -> list[str]:
     """Data on a bind mount: mount(2) takes it and does nothing with it, so it is no error."""
     found = []
     for index, mount in enumerate(spec.get("mounts") or ()):

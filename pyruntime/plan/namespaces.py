@@ -3,6 +3,7 @@
 Joining: a path is opened before anything is joined, and setns(2) is told the type, so that a file of another
 type is refused. The user namespace comes last, unless it is needed for the others: whoever owns a namespace
 decides who may join it, and the runtime's own powers end at the border of the user namespace it joins.
+Without such powers it comes first: they begin there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # The cgroup namespace's root is the cgroup one is in when it is made: it waits until the cgroup is joined.
 # A time namespace has to be given its offsets before anyone is in it. time_namespaces(7).
+CAP_SYS_ADMIN = 1 << 21
 LATE = CLONE_NEWCGROUP | CLONE_NEWTIME
 
 
@@ -38,11 +40,11 @@ def is_new(spec: Spec, kind: str) -> bool:
     return any(n["type"] == kind and not n.get("path") for n in namespaces)
 
 
-def join(spec: Spec, request: Request) -> list[Step]:
+def join(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """Open all that are given by path, then join them."""
     opened: list[Step] = []
     joined: list[Step] = []
-    last: list[Step] = []
+    user: list[Step] = []
     for index, namespace in enumerate(spec.get("linux", {}).get("namespaces") or ()):
         path = namespace.get("path")
         if not path:
@@ -52,11 +54,12 @@ def join(spec: Spec, request: Request) -> list[Step]:
         slot = request.slots.new(origin)
         opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY), origin))
         step = Step(ENTRY, ops.setns(slot, flag, path), origin)
-        (last if flag == CLONE_NEWUSER else joined).append(step)
+        (user if flag == CLONE_NEWUSER else joined).append(step)
     if not opened:
         return []
     hidden = Step(ENTRY, ops.set_dumpable(0), "linux.namespaces")
-    return [*opened, hidden, *joined, *last]
+    powerful = facts.capabilities & CAP_SYS_ADMIN
+    return [*opened, hidden, *(joined + user if powerful else user + joined)]
 
 
 def clone(spec: Spec, request: Request, facts: Facts) -> list[Step]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         existing: bool
         join: list[str]
         owner: int | None
+        around: str
 
         @property
         def writes(self) -> Sequence[Write]:

@@ -99,6 +99,12 @@ def own_id(*more: Config) -> Config:
 
 
 SUBORDINATE = {"containerID": 1, "hostID": 100000, "size": 65536}
+KERNEL_MOUNTS = (
+    mount("/proc", "proc"),
+    mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+    mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+    mount("/sys/fs/cgroup", "cgroup", "nosuid", "noexec", "nodev", "ro"),
+)
 MAP = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidMappings": MAP}})
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
@@ -155,6 +161,43 @@ CASES: dict[str, tuple[str, Config]] = {
                 "process": {"user": {"additionalGids": [5]}},
             },
         ),
+    ),
+    "unprivileged user who keeps the namespaces of the host": (
+        "unprivileged, namespaces of the host",
+        merged(
+            merged(USER, own_id()),
+            {
+                "linux": {"namespaces": [{"type": name} for name in ("user", "mount")]},
+                "mounts": [
+                    mount("/proc", "proc"),
+                    mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "rw"),
+                    mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+                    mount("/sys/fs/cgroup", "cgroup"),
+                ],
+            },
+        ),
+    ),
+    "unprivileged user who joins a user namespace": (
+        "unprivileged",
+        namespaces(
+            {"type": "network", "path": "/proc/7/ns/net"},
+            {"type": "user", "path": "/proc/7/ns/user"},
+            without=("network",),
+        ),
+    ),
+    "idmapped bind by a user namespace that is joined": (
+        "v2",
+        merged(
+            namespaces({"type": "user", "path": "/proc/7/ns/user"}), mounts(bind("ridmap", "rbind"))
+        ),
+    ),
+    "runtime in a user namespace": (
+        "in a user namespace",
+        merged(namespaces({"type": "cgroup"}), mounts(*KERNEL_MOUNTS)),
+    ),
+    "runtime in a user namespace with the network of the host": (
+        "in a user namespace, network of the host",
+        merged(namespaces(without=("network",)), mounts(*KERNEL_MOUNTS)),
     ),
     # mounts
     "mounts of every ordinary kind": (

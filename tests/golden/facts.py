@@ -57,7 +57,12 @@ NOT_DELEGATED.closed = {"": "/sys/fs/cgroup/user.slice is not writable for the r
 
 
 def host(
-    cgroup: CgroupFacts = V2, without: tuple[str, ...] = (), euid: int = 0, **more: Any
+    cgroup: CgroupFacts = V2,
+    without: tuple[str, ...] = (),
+    euid: int = 0,
+    foreign: frozenset[str] = frozenset(),
+    in_user_namespace: bool = False,
+    **more: Any,
 ) -> Facts:
     """A host of today, less the features in *without*."""
     facts = Facts(
@@ -71,6 +76,8 @@ def host(
         capabilities=0 if euid else -1,
         **more,
     )
+    facts.foreign = foreign
+    facts.in_user_namespace = in_user_namespace
     facts.id_helpers = {"uid_map": "/usr/bin/newuidmap", "gid_map": "/usr/bin/newgidmap"}
     return facts
 
@@ -88,4 +95,11 @@ HOSTS = {
     **{f"landlock {version}": host(landlock=version) for version in range(8)},
     "unprivileged": host(NOT_DELEGATED, euid=1000),
     "unprivileged, delegated": host(DELEGATED, euid=1000),
+    "unprivileged, namespaces of the host": host(
+        NOT_DELEGATED, euid=1000, foreign=frozenset(("network", "pid", "ipc"))
+    ),
+    "in a user namespace": host(DELEGATED, in_user_namespace=True),
+    "in a user namespace, network of the host": host(
+        NOT_DELEGATED, in_user_namespace=True, foreign=frozenset(("network",))
+    ),
 }

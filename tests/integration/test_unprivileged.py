@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import requires
 from support import cgroups
 from support.config import Config, drop_mount
+from support.console import open_pty
 from support.container import Container, MakeContainer
 from support.wait import wait_for_exit
 
@@ -42,11 +44,16 @@ def unprivileged(container: MakeContainer, config: Config) -> Container:
         }
     )
     c = container(config, "id", cgroup=False)
+    give_to_user(c)
+    return c
+
+
+def give_to_user(c: Container) -> None:
+    """The bundle, and where commands write."""
     work = c.runtime.work
     for path in (work, c.bundle, work / "tmp", work / "out", *c.bundle.rglob("*")):
         if not path.is_symlink() and path.name not in ("inside", "true"):
             os.chown(path, UID, UID)
-    return c
 
 
 SUBORDINATE = 1_000_000
@@ -57,9 +64,9 @@ NEEDS_HELPERS = [requires.program("newuidmap"), requires.program("newgidmap")]
 def subordinate(unprivileged: Container) -> Iterator[Container]:
     """The same user, who has a name and 1000 more ids."""
     files = {
-        "passwd": f"tester:x:{UID}:{UID}::/:/bin/sh\n",
-        "subuid": f"tester:{SUBORDINATE}:1000\n",
-        "subgid": f"tester:{SUBORDINATE}:1000\n",
+        "passwd": f"somebody:x:{UID}:{UID}::/:/bin/sh\n",
+        "subuid": f"somebody:{SUBORDINATE}:1000\n",
+        "subgid": f"somebody:{SUBORDINATE}:1000\n",
     }
     mounted = []
     try:
@@ -200,7 +207,7 @@ class TestSubordinateIds:
         )
 
         assert "linux.uidMappings" in message
-        assert f"/etc/subuid allows {SUBORDINATE}-{SUBORDINATE + 999} to tester" in message
+        assert f"/etc/subuid allows {SUBORDINATE}-{SUBORDINATE + 999} to somebody" in message
 
     def test_exec_kill_and_delete_work_for_the_same_user(self, unprivileged: Container) -> None:
         c = unprivileged
@@ -287,3 +294,220 @@ def test_a_caller_outside_of_the_delegated_cgroup_is_told(
     message = c.refuses("create", prefix=AS_USER, environment=environment(c))
 
     assert "outside of what is delegated" in message
+
+
+IN_USER_NAMESPACE = [*AS_USER, "unshare", "--user", "--map-root-user"]
+
+
+def without_user_namespace(c: Container) -> None:
+    """What an engine writes that has made the user namespace itself: it calls us as root in there."""
+    linux = c.config["linux"]
+    linux["namespaces"] = [n for n in linux["namespaces"] if n["type"] != "user"]
+    del linux["uidMappings"], linux["gidMappings"]
+    c.write_config()
+
+
+def add_mount(c: Container, destination: str, kind: str, *options: str) -> None:
+    mount = {"destination": destination, "type": kind, "source": kind, "options": list(options)}
+    c.config["mounts"].append(mount)
+    c.write_config()
+
+
+def options_below(mountinfo: str, top: str) -> list[set[str]]:
+    """The options of each mount on *top* and below."""
+    fields = [line.split() for line in mountinfo.splitlines()]
+    return [set(f[5].split(",")) for f in fields if f"{f[4]}/".startswith(f"{top}/")]
+
+
+@pytest.mark.ours
+class TestInsideAUserNamespace:
+    def test_container_runs_with_the_users_id(self, unprivileged: Container) -> None:
+        without_user_namespace(unprivileged)
+
+        result = unprivileged.run(prefix=IN_USER_NAMESPACE, environment=environment(unprivileged))
+
+        assert result.stdout.startswith("uid=0,0,0 gid=0,0,0")
+
+    def test_groups_are_refused_as_the_namespace_denies_them(self, unprivileged: Container) -> None:
+        without_user_namespace(unprivileged)
+        unprivileged.config["process"]["user"]["additionalGids"] = [0]
+        unprivileged.write_config()
+
+        message = unprivileged.refuses(
+            "create", prefix=IN_USER_NAMESPACE, environment=environment(unprivileged)
+        )
+
+        assert "additionalGids: setgroups(2) is denied" in message
+
+    def test_own_network_has_a_sysfs_of_its_own(self, unprivileged: Container) -> None:
+        c = unprivileged
+        without_user_namespace(c)
+        c.config["linux"]["namespaces"].append({"type": "network"})
+        c.config["process"]["args"] = ["/bin/inside", "ls", "/sys/class/net"]
+        add_mount(c, "/sys", "sysfs", "ro")
+
+        result = c.run(prefix=IN_USER_NAMESPACE, environment=environment(c))
+
+        assert result.stdout.split() == ["lo"]
+        assert "bound" not in result.stderr
+
+    def test_sysfs_of_the_hosts_network_is_bound_and_read_only_throughout(
+        self, unprivileged: Container
+    ) -> None:
+        c = unprivileged
+        without_user_namespace(c)
+        c.config["process"]["args"] = [
+            *("/bin/inside", "cat", "/proc/self/mountinfo", ";"),
+            *("ls", "/sys/class/net"),
+        ]
+        add_mount(c, "/sys", "sysfs", "rw")
+
+        result = c.run(prefix=IN_USER_NAMESPACE, environment=environment(c))
+
+        mounts, devices = result.sections
+        assert sorted(devices.split()) == sorted(os.listdir("/sys/class/net"))
+        below = options_below(mounts, "/sys")
+        assert below
+        assert all({"ro", "nosuid", "nodev", "noexec"} <= options for options in below)
+        assert "the runtime's /sys is bound, read-only" in result.stderr
+
+
+@pytest.mark.ours
+def test_file_systems_of_the_hosts_namespaces_are_bound(unprivileged: Container) -> None:
+    c = unprivileged
+    c.config["linux"]["namespaces"] = [{"type": "user"}, {"type": "mount"}]
+    del c.config["hostname"]
+    if not os.path.isdir("/dev/mqueue"):
+        drop_mount(c.config, "/dev/mqueue")
+    c.config["process"]["args"] = ["/bin/inside", "cat", "/proc/self/mountinfo", ";", "pids"]
+    add_mount(c, "/sys", "sysfs", "ro")
+
+    result = c.run(prefix=AS_USER, environment=environment(c))
+
+    mounts, pids = result.sections
+    assert "pid=1" not in pids.split()
+    # What is masked has mounts of its own below.
+    assert {"nosuid", "nodev", "noexec"} <= options_below(mounts, "/proc")[0]
+    assert "the runtime's /proc is bound" in result.stderr
+
+
+@pytest.mark.ours
+def test_the_example_for_users_runs_as_it_is(unprivileged: Container) -> None:
+    c = unprivileged
+    (c.bundle / "config.json").unlink()
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
+    assert c.runtime("spec", "--rootless", "--bundle", c.bundle, **how).returncode == 0
+    c.config = json.loads((c.bundle / "config.json").read_text())
+    c.config["process"]["args"] = ["/bin/inside", "tty", ";", "id"]
+    c.write_config()
+    terminal, line = open_pty()
+    process = subprocess.Popen(
+        [*AS_USER, "setsid", "--ctty", "--wait", *c.runtime.command("run", "-b", c.bundle, c.id)],
+        stdin=line,
+        stdout=line,
+        stderr=line,
+        env=environment(c),
+    )
+    os.close(line)
+
+    with terminal:
+        text = terminal.read_all()
+    assert process.wait() == 0, text
+    assert "isatty=111" in text
+    assert "uid=0,0,0 gid=0,0,0" in text
+
+
+@pytest.mark.ours
+def test_state_root_is_in_the_runtime_directory_and_stays_there(unprivileged: Container) -> None:
+    c = unprivileged
+    given = c.runtime.work / "xdg"
+    given.mkdir(mode=0o700)
+    os.chown(given, UID, UID)
+    command = [*AS_USER, str(c.runtime.path), "run", "--bundle", str(c.bundle), c.id]
+    variables = {**environment(c), "XDG_RUNTIME_DIR": str(given), "USER": "root"}
+
+    subprocess.run(command, env=variables, check=True, stdin=subprocess.DEVNULL)
+
+    # The sticky bit keeps who clears old files away from it.
+    assert (given / "pyruntime").stat().st_mode & 0o7777 == 0o1700
+    del variables["XDG_RUNTIME_DIR"]
+    refused = subprocess.run(
+        command,
+        env=variables,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 1
+    assert "give --root or set XDG_RUNTIME_DIR" in refused.stderr
+
+
+@pytest.mark.ours
+def test_with_rootless_false_a_cgroup_is_not_left_out(unprivileged: Container) -> None:
+    message = unprivileged.refuses(
+        "create",
+        prefix=AS_USER,
+        environment=environment(unprivileged),
+        options=["--rootless=false"],
+    )
+
+    assert "linux.cgroupsPath" in message
+    assert "mkdir" in message
+
+
+@pytest.mark.ours
+def test_plan_says_how_the_container_is_made_without_root(unprivileged: Container) -> None:
+    c = unprivileged
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
+
+    text = c.runtime("plan", "--bundle", c.bundle, **how).stdout
+    of_root = c.runtime("plan", "--bundle", c.bundle, options=["--rootless=false"], **how).stdout
+
+    assert "deny_setgroups()" in text
+    assert "make_cgroups" not in text
+    assert "deny_setgroups()" not in of_root
+    assert "make_cgroups" in of_root
+
+
+@pytest.mark.ours
+def test_another_container_joins_the_user_namespace_by_path(
+    unprivileged: Container, container: MakeContainer
+) -> None:
+    first = unprivileged
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(first)}
+    first.config["process"]["args"] = ["/bin/inside", "pause"]
+    first.write_config()
+    first.detach(**how)
+    try:
+        config = json.loads(json.dumps(first.config))
+        for maps in ("uidMappings", "gidMappings"):
+            del config["linux"][maps]
+        config["linux"]["namespaces"] = [
+            {"type": "user", "path": f"/proc/{first.init_pid}/ns/user"},
+            {"type": "ipc", "path": f"/proc/{first.init_pid}/ns/ipc"},
+            *({"type": kind} for kind in ("pid", "mount", "uts", "network")),
+        ]
+        second = container(config, "id", ";", "readlink", "/proc/self/ns/user", cgroup=False)
+        give_to_user(second)
+
+        who, name = second.run(**how).sections
+
+        assert who.startswith("uid=0,0,0 gid=0,0,0")
+        assert name.strip() == os.readlink(f"/proc/{first.init_pid}/ns/user")
+    finally:
+        first.delete("--force", **how)
+
+
+@pytest.mark.ours
+@requires.time_namespaces
+def test_time_namespace_in_a_user_namespace(unprivileged: Container) -> None:
+    c = unprivileged
+    c.config["linux"]["namespaces"].append({"type": "time"})
+    c.config["linux"]["timeOffsets"] = {"boottime": {"secs": 7000}}
+    c.config["process"]["args"] = ["/bin/inside", "cat", "/proc/self/timens_offsets"]
+    c.write_config()
+
+    result = c.run(prefix=AS_USER, environment=environment(c))
+
+    assert result.stdout.split()[-3:] == ["boottime", "7000", "0"]
