@@ -11,7 +11,10 @@ from support import cgroups
 from support.config import Config, add_user_namespace
 from support.container import Container, MakeContainer
 
-pytestmark = [requires.cgroup_v2]
+pytestmark = [
+    requires.cgroup_v2,
+    requires.as_root("runs a container without a user namespace"),
+]
 CGROUP = "/sys/fs/cgroup"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,12 +95,12 @@ def test_a_container_with_a_frozen_cgroup_of_its_own_is_deleted(
 
 
 @pytest.fixture
-def above(container: MakeContainer, config: Config) -> Iterator[Path]:
-    """The freezer's directory of a cgroup between the tests' own and the container's."""
-    name = f"/pyruntime-above-{os.getpid()}"
+def above(container: MakeContainer, config: Config, cgroup_parent: str) -> Iterator[Path]:
+    """The freezer's directory of a cgroup between the session's and the container's."""
+    name = f"{cgroup_parent}/above"
     config["linux"]["cgroupsPath"] = f"{name}/c"
     directory = cgroups.directory("freezer", name)
-    directory.mkdir()
+    directory.mkdir(parents=True)
     yield directory
     if directory.exists():
         (directory / FREEZER).write_text(THAWED)

@@ -92,7 +92,7 @@ def test_cpu_that_no_kernel_takes_is_refused(
 
 @pytest.fixture
 def two_levels(config: Config) -> Iterator[None]:
-    """A cgroupsPath whose parent does not exist yet."""
+    """A cgroupsPath whose parent does not exist yet; the session's has no real-time to give."""
     name = f"/pyruntime-resources-{os.getpid()}"
     config["linux"]["cgroupsPath"] = f"{name}/c"
     yield
@@ -341,6 +341,7 @@ def test_a_controller_that_is_not_there_is_named(container: MakeContainer, confi
 
 
 @requires.cgroup_v2
+@requires.as_root("restricts devices")
 @pytest.mark.parametrize("rest", ["some", "all"])
 def test_the_device_rules_of_an_existing_cgroup_are_replaced(
     container: MakeContainer, config: Config, rest: str

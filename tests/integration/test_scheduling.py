@@ -21,7 +21,12 @@ def scheduling(c: Container) -> dict[str, str]:
     ("scheduler", "policy", "nice"),
     [
         ({"policy": "SCHED_OTHER", "nice": 7}, "0", "7"),
-        ({"policy": "SCHED_OTHER", "nice": -5}, "0", "-5"),
+        pytest.param(
+            {"policy": "SCHED_OTHER", "nice": -5},
+            "0",
+            "-5",
+            marks=requires.as_root("raises a priority"),
+        ),
         ({"policy": "SCHED_OTHER"}, "0", "0"),
         ({"policy": "SCHED_BATCH", "nice": 19}, "3", "19"),
         ({"policy": "SCHED_IDLE"}, "5", None),
@@ -43,6 +48,7 @@ def test_policies_without_a_priority(
     assert nice in (None, found["nice"])
 
 
+@requires.as_root("raises a priority")
 @pytest.mark.parametrize(("name", "policy"), [("SCHED_FIFO", "1"), ("SCHED_RR", "2")])
 def test_real_time_is_granted_or_the_reason_is_told(
     container: MakeContainer, config: Config, name: str, policy: str
@@ -167,7 +173,9 @@ def test_a_policy_that_linux_has_not_is_an_error_with_its_name(
     [
         ("IOPRIO_CLASS_BE", 0, 2 << 13),
         ("IOPRIO_CLASS_BE", 7, 2 << 13 | 7),
-        ("IOPRIO_CLASS_RT", 3, 1 << 13 | 3),
+        pytest.param(
+            *("IOPRIO_CLASS_RT", 3, 1 << 13 | 3), marks=requires.as_root("raises a priority")
+        ),
         ("IOPRIO_CLASS_IDLE", 0, 3 << 13),
     ],
 )
