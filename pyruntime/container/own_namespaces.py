@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check(spec: Spec) -> None:
-    """SpecError if a name or a sysctl of *spec* would be set in a namespace that the runtime is in itself."""
+    """SpecError if *spec* would have something set, or its root entered, in a namespace that the runtime is in itself."""
     linux = spec.get("linux") or {}
     paths = {each["type"]: each.get("path") or "" for each in linux.get("namespaces") or ()}
     for pointer, kind in _settings(spec):
@@ -28,6 +28,8 @@ def check(spec: Spec) -> None:
 
 def _settings(spec: Spec) -> Iterator[tuple[str, str]]:
     """What is set for a whole namespace, with its kind."""
+    # pivot_root(2) is for everybody in the namespace.
+    yield "/root", "mount"
     for name in ("hostname", "domainname"):
         if spec.get(name):
             yield f"/{name}", "uts"

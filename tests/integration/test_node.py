@@ -136,6 +136,7 @@ def test_both_spellings_of_a_sysctl_are_one(
         ("network", "net", {"linux": {"sysctl": {"net.ipv4.ip_forward": "1"}}}),
         ("ipc", "ipc", {"linux": {"sysctl": {"kernel.shmmax": "1"}}}),
         ("uts", "uts", {"hostname": "changed"}),
+        ("mount", "mnt", {}),
         ("uts", "uts", {"domainname": "changed"}),
     ],
 )

@@ -100,6 +100,10 @@ def test_it_has_no_python_in_it(started: Executor) -> None:
     [
         (ops.open(0, "/no/such/file", os.O_RDONLY), ("ENOENT", "openat")),
         (ops.open(99999, "/", os.O_RDONLY), ("EBADF", "plan")),
+        (ops.open_cgroup(0, "/no/such/cgroup", os.O_RDONLY), ("ENOENT", "openat2")),
+        (ops.open_cgroup(0, "/proc/self/status", os.O_RDONLY), ("ELOOP", "openat2")),
+        (ops.open_cgroup(0, "/proc/version", os.O_RDONLY), ("EXDEV", "fstatfs")),
+        (ops.open_cgroup(0, "/", os.O_RDONLY | os.O_DIRECTORY), ("EXDEV", "fstatfs")),
         (ops.setns(7, 0, "a slot that nobody filled"), ("EBADF", "setns")),
         (ops.connect(0, "/no/such/socket"), ("ENOENT", "connect")),
         (ops.connect(0, "/" + "x" * 5000), ("ENAMETOOLONG", "connect")),
