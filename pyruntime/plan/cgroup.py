@@ -37,15 +37,20 @@ def make(request: Request) -> list[Step]:
     return steps
 
 
-def open_all(request: Request, facts: Facts) -> list[Step]:
-    """Open what init will join, while the runtime's cgroup file system is in reach."""
+def open_all(request: Request, facts: Facts, *, joins_namespace: bool) -> list[Step]:
+    """Open what init will join, while the runtime's cgroup file system is in reach.
+
+    *joins_namespace*: a cgroup namespace is joined before the clone. With nsdelegate nobody can be cloned into a
+    cgroup from there, but what was opened before can be written.
+    """
     placement = request.placement
     if placement is None or placement.driver == "none":
         return []
+    clones = can_clone_into(facts) and not placement.existing and not joins_namespace
     steps = []
     for number, directory in enumerate(placement.join):
         unified = directory == placement.paths.get("")
-        if unified and can_clone_into(facts) and not placement.existing:
+        if unified and clones:
             slot = request.slots.new("cgroup")
             steps.append(Step(ENTRY, ops.open_cgroup(slot, directory, PATH_FLAGS), ORIGIN))
         else:

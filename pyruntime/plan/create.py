@@ -86,7 +86,7 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     steps = [Step(ENTRY, ops.open_proc())]
     if request.fifo:
         steps.append(Step(ENTRY, ops.open(request.slots.new("fifo"), request.fifo, os.O_RDWR)))
-    steps += cgroup.open_all(request, facts)
+    steps += cgroup.open_all(request, facts, joins_namespace=namespaces.joins(spec, "cgroup"))
     if program is not None:
         steps += process.connect_console(program, request)
         steps += identity.oom_score(program)

@@ -40,6 +40,11 @@ def is_new(spec: Spec, kind: str) -> bool:
     return any(n["type"] == kind and not n.get("path") for n in namespaces)
 
 
+def joins(spec: Spec, kind: str) -> bool:
+    """Whether a namespace of this type is joined by path."""
+    return has(spec, kind) and not is_new(spec, kind)
+
+
 def join(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """Open all that are given by path, then join them."""
     opened: list[Step] = []

@@ -125,6 +125,10 @@ CASES: dict[str, tuple[str, Config]] = {
         "v2",
         namespaces({"type": "network", "path": "/run/netns/a"}, without=("network",)),
     ),
+    "cgroup namespace joined by path": (
+        "v2",
+        namespaces({"type": "cgroup", "path": "/proc/1/ns/cgroup"}),
+    ),
     "user namespace joined by path": (
         "v2",
         namespaces(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 from pathlib import Path
@@ -132,6 +133,27 @@ def test_exec_is_in_the_containers_cgroup_namespace_and_cgroup(
 
     assert {line.rpartition(":")[2] for line in result.sections[0].split("\n")} == {"/"}
     assert result.sections[1] == os.readlink(f"/proc/{c.pid}/ns/cgroup")
+
+
+@requires.cgroup_namespaces
+@requires.as_root("runs a container without a user namespace")
+def test_a_container_in_anothers_cgroup_namespace_is_in_its_own_cgroup(
+    container: MakeContainer, config: Config
+) -> None:
+    config["linux"]["namespaces"].append({"type": "cgroup"})
+    first = container(config, "pause")
+    first.detach()
+    other = copy.deepcopy(config)
+    other["linux"]["cgroupsPath"] = f"{first.cgroup}-second"
+    other["linux"]["namespaces"][-1]["path"] = f"/proc/{first.pid}/ns/cgroup"
+    second = container(other, "pause")
+
+    second.detach()
+
+    assert second.processes() == {second.pid}
+    ours = os.readlink(f"/proc/{second.pid}/ns/cgroup")
+    assert ours == os.readlink(f"/proc/{first.pid}/ns/cgroup")
+    assert second.exec("readlink", "/proc/self/ns/cgroup").stdout.strip() == ours
 
 
 @requires.cgroup_v2
