@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* A node that is there already must be the one asked for. config-linux.md, devices. */
@@ -58,6 +59,18 @@ static int op_symlink(struct args *a)
     return 0;
 }
 
+/* label PATH CONTEXT: SELinux keeps it with the file. */
+static int op_label(struct args *a)
+{
+    fd_auto fd = open_in_root(a->s[0], 0);
+
+    if (fd < 0)
+        return fd;
+    if (setxattr(fd_path(fd), "security.selinux", a->s[1], strlen(a->s[1]), 0) < 0)
+        return failed(CALL_setxattr);
+    return 0;
+}
+
 static int op_make_directory(struct args *a)
 {
     fd_auto fd = open_in_root(a->s[0], WALK_DIRECTORIES);
@@ -74,5 +87,6 @@ const struct op file_ops[] = {
     {"mknod", "snnnnn", op_mknod},
     {"symlink", "ssn", op_symlink},
     {"make_directory", "s", op_make_directory},
+    {"label", "ss", op_label},
     {NULL, NULL, NULL},
 };

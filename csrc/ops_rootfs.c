@@ -89,8 +89,8 @@ static int open_null(void)
     return take_fd(&fd);
 }
 
-/* One empty read-only tmpfs hides all directories: each superblock less is a wait less when the container goes. */
-static int mask_directory(int target_fd)
+/* One empty read-only tmpfs hides all directories, with an SELinux context if there is one: each superblock less is a wait less when the container goes. */
+static int mask_directory(int target_fd, const char *context)
 {
     static int empty_fd = -EBADF;
     fd_auto fs_fd = -EBADF, mount_fd = -EBADF;
@@ -102,6 +102,8 @@ static int mask_directory(int target_fd)
         return fs_fd;
     if ((result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_blocks", "1")) < 0 ||
         (result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", "1")) < 0 ||
+        (*context &&
+         (result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", context)) < 0) ||
         (result = call_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL)) < 0 ||
         (result = call_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL)) < 0)
         return result;
@@ -124,7 +126,7 @@ static int op_mask(struct args *a)
     if (fstat(fd, &status) < 0)
         return failed(CALL_fstat);
     if (S_ISDIR(status.st_mode))
-        return mask_directory(fd);
+        return mask_directory(fd, a->s[1]);
     null_fd = open_null();
     return null_fd < 0 ? null_fd : bind_over(fd, null_fd, 0);
 }
@@ -132,7 +134,7 @@ static int op_mask(struct args *a)
 static int op_mask_classic(struct args *a)
 {
     struct stat status;
-    char target[32];
+    char target[32], data[512] = "nr_blocks=1,nr_inodes=1";
     fd_auto null_fd = -EBADF;
     fd_auto fd = open_in_root(a->s[0], 0);
 
@@ -141,9 +143,13 @@ static int op_mask_classic(struct args *a)
     if (fstat(fd, &status) < 0)
         return failed(CALL_fstat);
     strcpy(target, fd_path(fd));
+    if (strlen(data) + strlen(a->s[1]) + 2 > sizeof(data))
+        return fail(CALL_mount, ENAMETOOLONG);
+    if (*a->s[1])
+        strcat(strcat(data, ","), a->s[1]);
     if (S_ISDIR(status.st_mode))
         return call_mount("tmpfs", target, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                          "nr_blocks=1,nr_inodes=1");
+                          data);
     null_fd = open_null();
     return null_fd < 0 ? null_fd : call_mount(fd_path(null_fd), target, NULL, MS_BIND, NULL);
 }
@@ -275,8 +281,8 @@ const struct op rootfs_ops[] = {
     {"bind_rootfs", "s", op_bind_rootfs},
     {"bind_rootfs_classic", "s", op_bind_rootfs_classic},
     {"open_rootfs", "s", op_open_rootfs},
-    {"mask", "s", op_mask},
-    {"mask_classic", "s", op_mask_classic},
+    {"mask", "ss", op_mask},
+    {"mask_classic", "ss", op_mask_classic},
     {"readonly", "s", op_readonly},
     {"readonly_classic", "s", op_readonly_classic},
     {"pivot_root", "", op_pivot_root},

@@ -38,6 +38,12 @@ cgroup_v1 = _need("cgroup v1", bool(cgroups.HIERARCHIES) and not cgroups.UNIFIED
 cgroup_v2 = _need("cgroup v2", cgroups.UNIFIED)
 no_resctrl = _need("no resctrl", " - resctrl " not in Path("/proc/self/mountinfo").read_text())
 fuse = _need("FUSE", os.path.exists("/dev/fuse"))
+_apparmor = Path("/sys/module/apparmor/parameters/enabled")
+APPARMOR = _apparmor.exists() and _apparmor.read_text().startswith("Y")
+SELINUX = os.path.exists("/sys/fs/selinux/enforce")
+apparmor = _need("AppArmor", APPARMOR)
+no_apparmor = _need("no AppArmor", not APPARMOR)
+no_selinux = _need("no SELinux", not SELINUX)
 no_cap_sys_resource = _need("no CAP_SYS_RESOURCE", not _effective_capabilities() & 1 << 24)
 cap_sys_resource = _need("CAP_SYS_RESOURCE", bool(_effective_capabilities() & 1 << 24))
 two_processors = _need("two processors", (os.cpu_count() or 1) > 1)
@@ -45,6 +51,20 @@ numa = _need("NUMA", os.path.exists("/proc/self/numa_maps"))
 block_device = _need("a block device", bool(list(Path("/sys/block").glob("*/dev"))))
 _REAL_TIME = (cgroups.HIERARCHIES.get("cpu", Path("/")) / "cpu.rt_runtime_us").exists()
 real_time_groups = _need("real-time groups of cgroups", _REAL_TIME)
+
+
+def _has_security_attributes() -> bool:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        try:
+            os.setxattr(file.name, "security.selinux", b"a:b:c:s0")
+        except OSError:
+            return False
+        return True
+
+
+security_attributes = _need("security attributes on tmpfs", _has_security_attributes())
 
 
 def _landlock_version() -> int:

@@ -7,7 +7,7 @@ from pyruntime.commands._common import absolute
 from pyruntime.container import store, sub_cgroups
 from pyruntime.container.create import Options
 from pyruntime.container.exec import execute, prepare
-from pyruntime.errors import Error, UsageError
+from pyruntime.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,12 +63,10 @@ def process_of(call: Call, spec: Spec) -> Process:
     """--process FILE, or the container's own process with what the options change."""
     options = call.options
     arguments = call.arguments[1:]
-    if options["apparmor"] or options["process_label"]:
-        raise Error("--apparmor, --process-label: not supported yet")
+    labels = {"apparmorProfile": options["apparmor"], "selinuxLabel": options["process_label"]}
     if options["process"]:
         loaded = _loaded(options["process"])
-        if "capabilities" not in loaded and "capabilities" in (spec.get("process") or {}):
-            loaded["capabilities"] = spec["process"]["capabilities"]
+        confine(loaded, spec, labels)
         return loaded
     if not arguments:
         raise UsageError("exec args cannot be empty")
@@ -85,7 +83,19 @@ def process_of(call: Call, spec: Spec) -> Process:
         program["noNewPrivileges"] = True
     if options["cap"]:
         program["capabilities"] = _with_capabilities(own.get("capabilities") or {}, options["cap"])
+    confine(program, spec, labels)
     return program  # type: ignore[return-value]
+
+
+def confine(program: Any, spec: Spec, labels: dict[str, str | None]) -> None:
+    """What confines the process: as the command line says, else as *program* does, else as the container's is."""
+    own: Any = spec.get("process") or {}
+    if "capabilities" not in program and "capabilities" in own:
+        program["capabilities"] = own["capabilities"]
+    for name, label in labels.items():
+        chosen = label or program.get(name) or own.get(name)
+        if chosen:
+            program[name] = chosen
 
 
 def _loaded(path: str) -> Process:

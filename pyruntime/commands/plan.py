@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import bundle_of, write
-from pyruntime.container.create import abandon, complete, read_bundle, rootfs_of
+from pyruntime.container.create import abandon, complete, facts_for, read_bundle, rootfs_of
 from pyruntime.container.executor import Executor
-from pyruntime.host import facts as host
 from pyruntime.plan.create import create
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
@@ -38,7 +37,7 @@ def run(call: Call) -> int:
 def _facts(call: Call, id: str, spec: Spec) -> Facts:
     executor = Executor()
     try:
-        found = host.collect(executor.features(), executor.landlock())
+        found = facts_for(spec, executor)
     finally:
         abandon(executor)
     rootless = call.globals["rootless"]

@@ -14,6 +14,7 @@ from pyruntime.container.record import Record
 from pyruntime.errors import Error, HookError, SpecError, UsageError
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
+from pyruntime.plan.identity import is_labelled
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
 from pyruntime.spec import load
@@ -138,6 +139,14 @@ def read_bundle(bundle: str, warn: Callable[[str], None]) -> tuple[bytes, Spec]:
     return content, spec  # type: ignore[return-value]
 
 
+def facts_for(spec: Spec, executor: Executor) -> Facts:
+    """The host, as far as *spec* needs to know it."""
+    facts = host.collect(executor.features(), executor.landlock())
+    if is_labelled(spec):
+        host.look_for_lsms(facts)
+    return facts
+
+
 def rootfs_of(spec: Spec, bundle: str) -> str:
     """The rootfs's absolute path; SpecError unless there is such a directory."""
     root = spec.get("root")
@@ -206,7 +215,7 @@ def _prepare(
         raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
     check_joined(spec)
-    facts = host.collect(executor.features(), executor.landlock())
+    facts = facts_for(spec, executor)
     complete(facts, spec, container.id, options.rootless, cgroups=not options.systemd_cgroup)
     placed, missing = _place(spec, container.id, facts)
     filter = filter_of(spec, root, facts)

@@ -10,6 +10,7 @@ from pyruntime.container.create import (
     abandon,
     check_descriptors,
     check_terminal,
+    facts_for,
     filter_of,
     listen_fds,
 )
@@ -63,7 +64,7 @@ def execute(
         raise WrongState("cannot exec in a stopped container")
     executor = Executor(inherit=(pidfd,))
     try:
-        facts = host.collect(executor.features(), executor.landlock())
+        facts = facts_for({"process": program}, executor)
         request = _request(record, filter_of(spec, root, facts), options)
         places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
         refuse_frozen(record.cgroup_driver, record.cgroup_paths, places)

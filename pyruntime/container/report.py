@@ -62,6 +62,7 @@ HINTS = {
     ("scheduler", errno.EBUSY): "the processors have no such bandwidth left: sched(7)",
     ("scheduler", errno.EOPNOTSUPP): "this kernel has no utilization clamping",
     ("write_proc", errno.EACCES): "lowering the score needs CAP_SYS_RESOURCE",
+    ("write_proc", errno.ENOENT): "no profile of this name is loaded in the kernel",
     ("connect", errno.ECONNREFUSED): "nobody listens on this socket",
     ("console", errno.ENOENT): "a terminal needs a mount of type devpts on /dev/pts",
     ("sysctl", errno.ENOENT): "this kernel has no such parameter",

@@ -35,7 +35,7 @@ CALLS = (
     *(["close_range", "bpf", "access", "waitid", "getdents64", "faccessat", "pidfd_open"]),
     *(["sched_setaffinity", "memory", "plan", "hook", "lookup", "personality"]),
     *(["sched_setattr", "ioprio_set", "set_mempolicy", "fork", "waitpid"]),
-    *(["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"]),
+    *(["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "setxattr"]),
 )
 
 HOOK_STATUS = 4096

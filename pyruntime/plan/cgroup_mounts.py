@@ -48,7 +48,8 @@ def all_of(
         raise Unsupported(f"{pointer}: no cgroup file system is mounted on this host")
     if layout == "v2":
         return [_unified(destination, options, request, facts, private=private)]
-    return _v1(destination, options, request, facts, private=private)
+    label = spec.get("linux", {}).get("mountLabel") or ""
+    return _v1(destination, options, request, facts, label, private=private)
 
 
 def _unified(
@@ -84,10 +85,16 @@ def _bind(destination: str, source: str, options: MountOptions, facts: Facts) ->
 
 
 def _v1(
-    destination: str, options: MountOptions, request: Request, facts: Facts, *, private: bool
+    destination: str,
+    options: MountOptions,
+    request: Request,
+    facts: Facts,
+    label: str,
+    *,
+    private: bool,
 ) -> list[Op]:
     assert request.placement is not None
-    made = [_tmpfs(destination, facts)]
+    made = [_tmpfs(destination, label, facts)]
     for hierarchy in facts.cgroup.v1:
         key = ",".join(hierarchy.controllers)
         name = hierarchy.mountpoint.rpartition("/")[2]
@@ -115,10 +122,12 @@ def _v1(
     return made
 
 
-def _tmpfs(destination: str, facts: Facts) -> Op:
+def _tmpfs(destination: str, label: str, facts: Facts) -> Op:
     if is_classic(facts):
-        return mount_ops.mount_classic(destination, "tmpfs", "tmpfs", SAFE, 0, "mode=755")
-    return mount_ops.mount(destination, "tmpfs", "tmpfs", SAFE, 0, 0, "mode=755")
+        data = f'mode=755,context="{label}"' if label else "mode=755"
+        return mount_ops.mount_classic(destination, "tmpfs", "tmpfs", SAFE, 0, data)
+    words = ["mode=755", f"context={label}"] if label else ["mode=755"]
+    return mount_ops.mount(destination, "tmpfs", "tmpfs", SAFE, 0, 0, *words)
 
 
 def _readonly(destination: str, facts: Facts) -> Op:

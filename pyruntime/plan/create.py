@@ -20,7 +20,6 @@ from pyruntime.plan import (
     process,
     rootfs,
     scheduling,
-    unsupported,
 )
 from pyruntime.plan.mount_attributes import is_classic
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Plan, Step
@@ -44,7 +43,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     plan += cgroup.join(request)  # before the cgroup namespace: it becomes the visible root
     plan += _outside(spec, request, facts)
     plan += namespaces.late(spec)
-    plan += process.session(request)
+    plan += process.session(program, request)
     # The rootfs and the sources of binds are looked up as the runtime's own user, who may reach more than
     # the container's root; whatever is then made in the rootfs belongs to the latter.
     plan += rootfs.prepare(spec, request, facts)
@@ -64,6 +63,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     if program is not None:
         plan += [Step(INSIDE, mount_ops.make_directory(program["cwd"]), "process.cwd")]
         plan += process.console(program, spec, request)
+        plan += identity.labels(program, facts)  # while the runtime's /proc is in reach
     plan += mounts.readonly(spec, facts)
     plan += rootfs.readonly(spec, facts)
     plan += _names(spec)
@@ -76,8 +76,8 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
 
 
 def _check(spec: Spec, facts: Facts) -> None:
-    unsupported.check(spec)
     namespaces.check(spec, facts)
+    mounts.check_label(spec, facts)
 
 
 def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:

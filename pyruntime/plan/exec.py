@@ -9,7 +9,7 @@ import os
 
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
-from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling, unsupported
+from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Op, Plan, Step
 
 TYPE_CHECKING = False
@@ -57,11 +57,12 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
         from pyruntime.plan.intel_rdt import join
 
         plan += join(target.resctrl)
-    plan += process.session(request)
+    plan += process.session(program, request)
     if "user" in target.namespaces:
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
     plan += [Step(INSIDE, mount_ops.enter_root(), "root.path")]
     plan += process.console(program, {}, request)
+    plan += identity.labels(program, facts)  # while the runtime's /proc is in reach
     plan += process.close_fds(request)
     limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}
     plan += identity.inside_limits(program, limits_spec)
@@ -169,7 +170,6 @@ def _namespaces(request: Request, target: Target, facts: Facts) -> list[Step]:
 
 def check(program: Process) -> None:
     """What an exec process needs, in whatever way it was described."""
-    unsupported.check_process(program)
     if not program.get("args"):
         raise SpecError("/args", "an exec process needs arguments")
     if not program.get("cwd", "").startswith("/"):

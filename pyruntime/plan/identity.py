@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.errors import SpecError
+from pyruntime.errors import SpecError, Unsupported
 from pyruntime.linux import capabilities
 from pyruntime.linux.flags import RLIMITS
 from pyruntime.plan import ops
@@ -86,6 +86,36 @@ def become_user(
     steps.append(Step(INSIDE, op, origin))
     steps.append(Step(INSIDE, ops.ambient(sets["ambient"]), f"{origin}.ambient"))
     return steps, warnings
+
+
+def is_labelled(spec: Spec) -> bool:
+    """Whether anything in *spec* needs a security module that labels."""
+    process: Any = spec.get("process") or {}
+    linux: Any = spec.get("linux") or {}
+    return bool(
+        process.get("apparmorProfile") or process.get("selinuxLabel") or linux.get("mountLabel")
+    )
+
+
+def labels(process: Process, facts: Facts) -> list[Step]:
+    """The profile and the label that the program gets: said now, taken by the kernel at execve.
+
+    A process inherits what it would get, so the container's startContainer hooks have it too.
+    """
+    profile, label = process.get("apparmorProfile"), process.get("selinuxLabel")
+    steps = []
+    # Without AppArmor everything is unconfined.
+    if profile and (facts.apparmor or profile != "unconfined"):
+        if not facts.apparmor:
+            raise Unsupported("/process/apparmorProfile: AppArmor is not enabled on this host")
+        op = ops.write_proc(f"self/{facts.apparmor}", f"exec {profile}")
+        steps.append(Step(INSIDE, op, "process.apparmorProfile"))
+    if label:
+        if not facts.selinux:
+            raise Unsupported("/process/selinuxLabel: SELinux is not enabled on this host")
+        op = ops.write_proc("self/attr/exec", label)
+        steps.append(Step(INSIDE, op, "process.selinuxLabel"))
+    return steps
 
 
 def restrict(spec: Spec, request: Request, facts: Facts) -> tuple[list[Step], list[str]]:

@@ -123,9 +123,17 @@ def make_directory(path: str) -> Op:
     return Op("make_directory", path)
 
 
-def mask(path: str, *, classic: bool = False) -> Op:
-    """Hide a file behind the null device, a directory behind an empty tmpfs; a missing path is nothing to hide."""
-    return Op("mask_classic" if classic else "mask", path)
+def label(path: str, context: str) -> Op:
+    """setxattr(2) of security.selinux: for a file system that has no mount option for it."""
+    return Op("label", path, context)
+
+
+def mask(path: str, context: str, *, classic: bool = False) -> Op:
+    """Hide a file behind the null device, a directory behind an empty tmpfs; a missing path is nothing to hide.
+
+    *context* is an SELinux context for the tmpfs, "" for none; an option of mount(2) in the classic form.
+    """
+    return Op("mask_classic" if classic else "mask", path, context)
 
 
 def readonly(path: str, *, classic: bool = False) -> Op:

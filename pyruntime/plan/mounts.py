@@ -47,6 +47,10 @@ PROC_FILES = frozenset(
 # Their superblock is shared by all mounts of a namespace: read-only is a matter of the mount alone.
 SHARED_SUPERBLOCK = frozenset(("proc", "sysfs", "cgroup", "cgroup2", "mqueue"))
 
+# The policy knows each file of the first two, one context for all would be less; the third has no such option.
+WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue"))
+CONTEXTS = frozenset(("context", "fscontext", "defcontext", "rootcontext"))
+
 
 def all_of(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """One or more steps for each mount, in the order of config.json."""
@@ -76,7 +80,12 @@ def _steps_of(index: int, mount: Mount, spec: Spec, request: Request, facts: Fac
         flags = target_flags(pointer, destination, fstype, "")
         made = [borrowed.bind(pointer, destination, fstype, flags, options, spec, facts)]
     else:
-        made = _filesystem(pointer, mount, destination, fstype, options, classic=is_classic(facts))
+        label, classic = label_of(spec), is_classic(facts)
+        if label:
+            _add_context(fstype, options, label, classic=classic)
+        made = _filesystem(pointer, mount, destination, fstype, options, classic=classic)
+        if label and fstype == "mqueue":
+            made.append(mount_ops.label(destination, label))
     origin = f"mounts[{index}] {mount['destination']}"
     return [Step(INSIDE, op, origin) for op in made]
 
@@ -87,6 +96,26 @@ def _is_borrowed(fstype: str, facts: Facts) -> bool:
     from pyruntime.plan.borrowed import borrows
 
     return borrows(fstype, facts)
+
+
+def check_label(spec: Spec, facts: Facts) -> None:
+    """Unsupported if nobody would look at the label."""
+    if label_of(spec) and not facts.selinux:
+        raise Unsupported("/linux/mountLabel: SELinux is not enabled on this host")
+
+
+def label_of(spec: Spec) -> str:
+    """The SELinux context of the container's files."""
+    return spec.get("linux", {}).get("mountLabel") or ""
+
+
+def _add_context(fstype: str, options: MountOptions, label: str, *, classic: bool) -> None:
+    """The option that labels every file of a new file system, unless there is one."""
+    named = any(option.split("=")[0] in CONTEXTS for option in options.data)
+    if not named and fstype not in WITHOUT_CONTEXT:
+        # In the one string of mount(2) a comma ends an option, and labels have commas.
+        quoted = classic or options.only_classic
+        options.data.append(f'context="{label}"' if quoted else f"context={label}")
 
 
 def target_flags(pointer: str, destination: str, fstype: str, source: str) -> int:

@@ -18,12 +18,22 @@ DEFAULT_PATH = "/bin:/usr/bin"
 """Where execvp(3) looks when PATH is not set."""
 
 
-def session(request: Request) -> list[Step]:
+def session(process: Process | None, request: Request) -> list[Step]:
     """A session of its own, and a session keyring: the runtime's terminal and keys stay out of reach."""
     steps = [Step(INSIDE, ops.setsid())]
-    if request.keyring:
-        steps.append(Step(INSIDE, ops.keyring(f"_ses.{request.id}")))
-    return steps
+    if not request.keyring:
+        return steps
+    made = [Step(INSIDE, ops.keyring(f"_ses.{request.id}"))]
+    label = (process or {}).get("selinuxLabel")
+    if label:
+        # A key has the label of whoever makes it, or this one; the program could not use the runtime's.
+        before, after = [ops.write_proc("self/attr/keycreate", text) for text in (label, "")]
+        made = [
+            Step(INSIDE, before, "process.selinuxLabel"),
+            *made,
+            Step(INSIDE, after, "process.selinuxLabel"),
+        ]
+    return steps + made
 
 
 def connect_console(process: Process, request: Request) -> list[Step]:

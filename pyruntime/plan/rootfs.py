@@ -62,12 +62,15 @@ def hide(spec: Spec, facts: Facts) -> list[Step]:
     """Masked and readonly paths; before the pivot, as the mask is the runtime's own null device."""
     linux = spec.get("linux", {})
     classic = is_classic(facts)
+    label = linux.get("mountLabel") or ""
+    if label and classic:
+        label = f'context="{label}"'  # a part of mount(2)'s one string of options
     steps = [
         Step(INSIDE, mount_ops.readonly(path, classic=classic), f"linux.readonlyPaths[{index}]")
         for index, path in enumerate(linux.get("readonlyPaths") or ())
     ]
     return steps + [
-        Step(INSIDE, mount_ops.mask(path, classic=classic), f"linux.maskedPaths[{index}]")
+        Step(INSIDE, mount_ops.mask(path, label, classic=classic), f"linux.maskedPaths[{index}]")
         for index, path in enumerate(linux.get("maskedPaths") or ())
     ]
 

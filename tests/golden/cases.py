@@ -74,6 +74,8 @@ def landlock(**policy: Any) -> Config:
     return {"annotations": {"org.pyruntime.landlock": json.dumps(policy)}}
 
 
+PROCESS_LABEL = "system_u:system_r:container_t:s0:c124,c675"
+MOUNT_LABEL = "system_u:object_r:container_file_t:s0:c124,c675"
 # Everything that Landlock has, which takes the last version of it.
 WHOLE_POLICY = {
     "handledAccessFS": [
@@ -584,6 +586,41 @@ CASES: dict[str, tuple[str, Config]] = {
             }
         },
     ),
+    # labels
+    "apparmor profile": ("apparmor", {"process": {"apparmorProfile": "docker-default"}}),
+    "apparmor profile on an old kernel": (
+        "apparmor before 5.8",
+        {"process": {"apparmorProfile": "docker-default"}},
+    ),
+    "no apparmor profile without apparmor": (
+        "v2",
+        {"process": {"apparmorProfile": "unconfined"}},
+    ),
+    "selinux label": ("selinux", {"process": {"selinuxLabel": PROCESS_LABEL}}),
+    **{
+        f"mount label{name}": (
+            facts,
+            {
+                "mounts": [
+                    mount("/proc", "proc"),
+                    DEV,
+                    mount("/dev/pts", "devpts", "newinstance"),
+                    mount("/dev/mqueue", "mqueue", "nosuid"),
+                    mount("/run", "tmpfs", "mode=755", "context=system_u:object_r:tmp_t:s0"),
+                    mount("/mnt", "ext4", "iversion", source="/dev/x"),
+                    mount("/sys", "sysfs", "ro"),
+                    mount("/sys/fs/cgroup", "cgroup", "ro"),
+                    bind(),
+                ],
+                "linux": {"mountLabel": MOUNT_LABEL, "maskedPaths": ["/proc/acpi"]},
+            },
+        )
+        for name, facts in (
+            ("", "selinux"),
+            (" with cgroup v1", "selinux with cgroup v1"),
+            (" on an old kernel", "selinux before 5.2"),
+        )
+    },
     # landlock, by annotation
     "landlock, files": (
         "landlock 1",

@@ -43,7 +43,7 @@ pyruntime.plan.cgroup pyruntime.plan.cgroup_mounts pyruntime.plan.create pyrunti
 pyruntime.plan.hooks pyruntime.plan.identity pyruntime.plan.idmapped
 pyruntime.plan.mount_attributes pyruntime.plan.mount_ops pyruntime.plan.mount_options
 pyruntime.plan.mounts pyruntime.plan.namespaces pyruntime.plan.ops pyruntime.plan.process
-pyruntime.plan.request pyruntime.plan.rootfs pyruntime.plan.scheduling pyruntime.plan.step pyruntime.plan.unsupported
+pyruntime.plan.request pyruntime.plan.rootfs pyruntime.plan.scheduling pyruntime.plan.step
 pyruntime.plan.wire pyruntime.spec.linux_rules pyruntime.spec.places pyruntime.spec.rules
 pyruntime.spec.sysctl pyruntime.spec.validate pyruntime.spec.warnings"""
 
