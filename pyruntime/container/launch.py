@@ -171,7 +171,8 @@ class Launch:
         status = _wait(pid)
         if self.cgroup.oom_kills():
             return Error("container init was OOM-killed (memory limit too low?)")
-        return Error(f"{step.origin or step.op.name}: init ended: {report.wait_status(status)}")
+        text = f"{step.origin or step.op.name}: init ended: {report.wait_status(status)}"
+        return Error(text, hint=report.hint_for_death(step, status))
 
     def _kill_init(self) -> None:
         pid, self.pid = self.pid, 0

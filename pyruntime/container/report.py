@@ -162,6 +162,16 @@ def _hook(step: Step, error: int, call: int) -> Error:
     return HookError(f"{path}: {CALLS[call]}: {os.strerror(error)}")
 
 
+def hint_for_death(step: Step, status: int) -> str:
+    """What is known to end init before its first step."""
+    if step.op.name != "clone" or not os.WIFSIGNALED(status) or os.WTERMSIG(status) != 9:
+        return ""
+    return (
+        "kernels since 6.14 kill what is cloned out of a cgroup in which cgroup.kill has ever been written:"
+        " start the runtime in another cgroup"
+    )
+
+
 def wait_status(value: int) -> str:
     """`exit status 1`, or `signal SIGKILL`. wait(2)."""
     if os.WIFSIGNALED(value):

@@ -6,6 +6,7 @@ The rest is in tests/unit/cgroups/test_fake_controllers.py. What a limit does is
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,15 +205,8 @@ def test_memory_that_makes_no_sense_is_refused(
 
 def write_inside(directory: Path, file: Path, size: int) -> None:
     """Write *file* as a process of the cgroup: its pages stay charged there."""
-    pid = os.fork()
-    if not pid:
-        try:
-            (directory / "cgroup.procs").write_text(str(os.getpid()))
-            file.write_bytes(b"x" * size)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    script = 'echo 0 > "$0/cgroup.procs" && head -c "$1" /dev/zero > "$2"'
+    subprocess.run(["sh", "-c", script, directory, str(size), file], check=True)
 
 
 @requires.controller("memory")
@@ -417,3 +411,23 @@ def test_an_existing_empty_cgroup_is_used_and_left(
 
     for directory in made:
         directory.rmdir()
+
+
+@requires.cgroup2
+@requires.as_root("makes cgroups at the top")
+def test_a_runtime_in_a_cgroup_that_was_killed_is_told_why_nothing_starts(
+    container: MakeContainer, config: Config
+) -> None:
+    own = cgroups.HIERARCHIES[""] / f"pyruntime-killed-{os.getpid()}"
+    own.mkdir()
+    c = container(config, "print", "x")
+    script = f'echo 1 > {own}/cgroup.kill; echo 0 > {own}/cgroup.procs; exec "$@"'
+    c.runtime.prefix = ["sh", "-c", script, "sh", *c.runtime.prefix]
+
+    result = c.run(expect=None)
+
+    c.runtime.prefix = c.runtime.prefix[4:]
+    own.rmdir()
+    # A kernel that does not count the writes to cgroup.kill runs it.
+    told = "init ended: signal SIGKILL; hint: kernels since 6.14 kill" in result.stderr
+    assert told or result.stdout == "x\n"
