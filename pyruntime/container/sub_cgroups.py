@@ -21,9 +21,11 @@ def parse(values: list[str]) -> dict[str, str]:
     for value in values:
         names, colon, path = value.rpartition(":")
         for name in names.split(",") if colon else [EVERY]:
-            if not name or name in found:
-                what = f"says {name} twice" if name else f"{value!r} has an empty controller"
-                raise UsageError(f"--cgroup: {what}".replace(EVERY, "a path for all"))
+            if not name:
+                raise UsageError(f"--cgroup: {value!r} has an empty controller")
+            if name in found:
+                what = "all controllers" if name == EVERY else name
+                raise UsageError(f"--cgroup: there are two paths for {what}")
             found[name] = path
     return found
 

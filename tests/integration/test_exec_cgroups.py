@@ -115,7 +115,7 @@ def test_a_frozen_cgroup_below_is_refused(running: Container) -> None:
 
 @pytest.mark.ours
 def test_two_paths_for_the_same_are_refused(running: Container) -> None:
-    assert "twice" in running.refuses(
+    assert "two paths for pids" in running.refuses(
         "exec", "--cgroup", "pids:/", "--cgroup", "cpu,pids:/", after=("/bin/true",)
     )
 
