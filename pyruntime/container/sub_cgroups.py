@@ -19,8 +19,11 @@ def parse(values: list[str]) -> dict[str, str]:
     """`PATH` and `CONTROLLER,...:PATH` as hierarchy's controller (or EVERY) to path."""
     found: dict[str, str] = {}
     for value in values:
-        names, colon, path = value.rpartition(":")
-        for name in names.split(",") if colon else [EVERY]:
+        names, colon, path = value.partition(":")
+        # The name of a cgroup may have a colon in it.
+        if not colon or value.startswith("/"):
+            names, path = EVERY, value
+        for name in names.split(","):
             if not name:
                 raise UsageError(f"--cgroup: {value!r} has an empty controller")
             if name in found:
