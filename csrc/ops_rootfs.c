@@ -89,7 +89,8 @@ static int open_null(void)
     return take_fd(&fd);
 }
 
-/* One empty read-only tmpfs hides all directories, with an SELinux context if there is one: each superblock less is a wait less when the container goes. */
+/* One empty read-only tmpfs hides all directories, with an SELinux context if there is one: each superblock less is a wait
+ * less when the container goes. */
 static int mask_directory(int target_fd, const char *context)
 {
     static int empty_fd = -EBADF;

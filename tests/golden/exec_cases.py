@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from golden.cases import Config, base, merged
+from golden.cases import PROCESS_LABEL, WHOLE_POLICY, Config, base, landlock, merged
 from pyruntime.plan.exec import Target
 
 V2_CGROUP = "/sys/fs/cgroup/system.slice/web"
@@ -25,6 +25,7 @@ class ExecCase:
         v1: list[str] | None = None,
         unified: str = V2_CGROUP,
         filter: bool = False,
+        container: Config | None = None,
         resctrl: list[str] | None = None,
         **request: Any,
     ) -> None:
@@ -33,6 +34,8 @@ class ExecCase:
         self.target = Target(INIT, PIDFD, namespaces, v1 or [], unified)
         self.target.resctrl = resctrl or []
         self.filter = filter
+        self.container = container or {}
+        """What is different from the base's container."""
         self.request = request
 
 
@@ -86,4 +89,7 @@ EXEC_CASES: dict[str, ExecCase] = {
         },
         filter=True,
     ),
+    "exec with an apparmor profile": ExecCase("apparmor", {"apparmorProfile": "docker-default"}),
+    "exec with a selinux label": ExecCase("selinux", {"selinuxLabel": PROCESS_LABEL}),
+    "exec with landlock": ExecCase("landlock 7", filter=True, container=landlock(**WHOLE_POLICY)),
 }

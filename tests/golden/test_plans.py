@@ -54,7 +54,7 @@ def plan_of_create(name: str) -> Plan:
 
 def plan_of_exec(name: str) -> Plan:
     case = EXEC_CASES[name]
-    spec = merged(base(), {"process": case.process})
+    spec = merged(merged(base(), case.container), {"process": case.process})
     validate(spec)
     check(spec["process"])
     request = Request(
@@ -148,6 +148,29 @@ def test_the_filter_is_last_where_privileges_cannot_come_back(name: str) -> None
         assert filters[0] > position(plan, "find_executable")
     else:
         assert filters[0] < position(plan, "bounding")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_labels_are_written_while_the_verified_proc_is_open(name: str) -> None:
+    plan = plan_of(name)
+
+    assert max(positions(plan, "write_proc"), default=0) < position(plan, "close_fds")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_landlock_comes_when_all_is_mounted_and_before_the_filter_and_the_user(name: str) -> None:
+    plan = plan_of(name)
+    steps = positions(plan, *["landlock_ruleset", "landlock_path", "landlock_port"])
+    held = positions(plan, "landlock_restrict")
+    if not held:
+        return
+
+    # It denies changes of the tree of mounts; its descriptor must not be in a created container.
+    assert position(plan, "close_fds") < steps[0] < steps[-1] + 1 == held[0]
+    assert held[0] < position(plan, "bounding")
+    assert held[0] < position(plan, "seccomp")
+    for needed in positions(plan, "no_new_privs"):
+        assert needed < held[0]
 
 
 @pytest.mark.parametrize("name", EVERY)
