@@ -20,7 +20,7 @@ static const struct {
     {"fsopen", SYS_fsopen},           {"fsconfig", SYS_fsconfig},
     {"fsmount", SYS_fsmount},         {"open_tree", SYS_open_tree},
     {"move_mount", SYS_move_mount},   {"mount_setattr", SYS_mount_setattr},
-    {"close_range", SYS_close_range},
+    {"close_range", SYS_close_range}, {"landlock_create_ruleset", SYS_landlock_create_ruleset},
 };
 
 static int number_of(const char *name)

@@ -5,6 +5,7 @@ The whole suite can be run so: `pytest tests/integration --deny openat2,clone3,.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,29 @@ def test_idmapped_mounts_are_refused_by_name(
     )
 
     assert "idmapped mounts need mount_setattr" in container(config).refuses("create")
+
+
+@pytest.mark.parametrize("best_effort", [True, False])
+def test_without_landlock_a_policy_is_refused_or_left_out_with_a_warning(
+    container: MakeContainer,
+    config: Config,
+    runtime: Runtime,
+    deny_binary: Path,
+    best_effort: bool,
+) -> None:
+    runtime.prefix = [str(deny_binary), "landlock_create_ruleset", "--"]
+    policy = {"handledAccessFS": ["make_reg"], "bestEffort": best_effort}
+    config["annotations"] = {"org.pyruntime.landlock": json.dumps(policy)}
+    c = container(config, "touch", "/tmp/x")
+
+    if best_effort:
+        result = c.run()
+        assert result.sections == ["ok"]
+        assert "make_reg: needs version 1 of Landlock (Linux 5.13), this kernel has none" in (
+            result.stderr
+        )
+        assert "it restricts nothing" in result.stderr
+    else:
+        message = c.refuses("create")
+        assert "/annotations/org.pyruntime.landlock: /handledAccessFS: make_reg" in message
+        assert not c.exists
