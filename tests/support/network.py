@@ -29,7 +29,11 @@ class Network:
     def addresses(self, name: str) -> set[str]:
         """Of the device, but for those that the kernel makes by itself."""
         found = self.devices()[name]["addr_info"]
-        return {f"{a['local']}/{a['prefixlen']}" for a in found if a["scope"] != "link"}
+        return {
+            f"{a['local']}/{a['prefixlen']}"
+            for a in found
+            if (a["family"], a["scope"]) != ("inet6", "link")
+        }
 
 
 @contextmanager
