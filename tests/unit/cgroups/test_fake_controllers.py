@@ -267,3 +267,26 @@ def test_without_being_asked_the_usage_does_not_matter(v2: Fake) -> None:
     v2.apply(memory={"limit": 4096})
 
     assert limit.read_text() == "4096"
+
+
+def test_throttles_of_v2_are_keys_of_one_file(v2: Fake) -> None:
+    v2.lines("", "io.max")
+    names = ("ReadBps", "WriteBps", "ReadIOPS", "WriteIOPS")
+
+    v2.apply(
+        blockIO={
+            f"throttle{name}Device": [{"major": 8, "minor": 16, "rate": rate}]
+            for rate, name in enumerate(names)
+        }
+    )
+
+    # 0 lifts the limit in v1; v2 says "max", and refuses 0.
+    assert v2.written("io.max") == ["8:16 rbps=max8:16 wbps=18:16 riops=28:16 wiops=3"]
+
+
+def test_a_throttle_of_v1_has_a_file_for_each_kind(v1: Fake) -> None:
+    file = v1.file("blkio", "blkio.throttle.write_iops_device")
+
+    v1.apply(blockIO={"throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 300}]})
+
+    assert file.read_text() == "8:16 300"
