@@ -53,6 +53,11 @@ class CgroupFacts:
         self.below_own = False
         """Whether a new cgroup of cgroup2 has to be below the runtime's own: beside it the runtime may make none."""
 
+    def close(self, why: str) -> None:
+        """Let nothing be made in any hierarchy."""
+        keys = [",".join(hierarchy.controllers) for hierarchy in self.v1]
+        self.closed = dict.fromkeys([*keys, *([""] if self.unified is not None else [])], why)
+
 
 class Facts:
     """The host as far as decisions depend on it."""

@@ -82,6 +82,9 @@ def landlock(version: int) -> pytest.MarkDecorator:
     return _need(f"Landlock {version}", version <= LANDLOCK)
 
 
+as_user = _need("an ordinary user", not ids.PRIVILEGED)
+
+
 def as_root(why: str) -> pytest.MarkDecorator:
     """The test itself does what only root may, in words that the list of an ordinary user's skips repeats."""
     return _need(f"root: {why}", ids.PRIVILEGED)

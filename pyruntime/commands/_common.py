@@ -41,10 +41,18 @@ def create_options(call: Call, *, waits: bool) -> Options:
         pivot=not options["no_pivot"],
         keyring=not options["no_new_keyring"],
         systemd_cgroup=call.globals["systemd_cgroup"],
+        manager=cgroup_manager(call),
         rootless=call.globals["rootless"],
         waits=waits,
         warn=call.warn,
     )
+
+
+def cgroup_manager(call: Call) -> str:
+    """Who makes the cgroups: "cgroupfs", "systemd" or "disabled"."""
+    if call.globals["systemd_cgroup"]:
+        return "systemd"
+    return "disabled" if call.globals["cgroup_manager"] == "disabled" else "cgroupfs"
 
 
 def write(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.commands._common import bundle_of, write
+from pyruntime.commands._common import bundle_of, cgroup_manager, write
 from pyruntime.container.create import abandon, complete, facts_for, read_bundle, rootfs_of
 from pyruntime.container.executor import Executor
 from pyruntime.plan.create import create
@@ -44,7 +44,7 @@ def _facts(call: Call, id: str, spec: Spec) -> Facts:
     if rootless == "false" or (rootless == "auto" and not has(spec, "user")):
         # What root would do, whoever asks: without a user namespace nobody else can do it.
         found.euid, found.capabilities = 0, -1
-    complete(found, spec, id, rootless, cgroups=not call.globals["systemd_cgroup"])
+    complete(found, spec, id, rootless, cgroup_manager(call))
     return found
 
 

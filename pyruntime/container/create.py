@@ -44,6 +44,7 @@ class Options:
         "console_size",
         "console_socket",
         "keyring",
+        "manager",
         "meanwhile",
         "pid_file",
         "pivot",
@@ -64,6 +65,7 @@ class Options:
         pivot: bool = True,
         keyring: bool = True,
         systemd_cgroup: bool = False,
+        manager: str = "cgroupfs",
         rootless: str = "auto",
         waits: bool = True,
         meanwhile: Callable[[], None] | None = None,
@@ -77,6 +79,8 @@ class Options:
         self.pivot = pivot
         self.keyring = keyring
         self.systemd_cgroup = systemd_cgroup
+        self.manager = manager
+        """Who makes the cgroups: "cgroupfs" (the runtime), "systemd", or "disabled" (nobody)."""
         self.rootless = rootless
         """"auto", "true" or "false": whether a container goes without a cgroup where the runtime may make none."""
         self.waits = waits
@@ -216,7 +220,7 @@ def _prepare(
     check_terminal(spec, options)
     check_joined(spec)
     facts = facts_for(spec, executor)
-    complete(facts, spec, container.id, options.rootless, cgroups=not options.systemd_cgroup)
+    complete(facts, spec, container.id, options.rootless, options.manager)
     placed, missing = _place(spec, container.id, facts)
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
@@ -252,12 +256,17 @@ def _place(spec: Spec, id: str, facts: Facts) -> tuple[Placement, list[str]]:
     return placed, missing
 
 
-def complete(facts: Facts, spec: Spec, id: str, rootless: str, *, cgroups: bool) -> None:
-    """Add to *facts* what matters where the runtime is not the host's root or the container has a user namespace."""
+def complete(facts: Facts, spec: Spec, id: str, rootless: str, manager: str) -> None:
+    """Add to *facts* what matters where the runtime is not the host's root or the container has a user namespace.
+
+    *manager*: who makes the cgroups, --cgroup-manager.
+    """
     if facts.rootless or rootless == "true" or has(spec, "user"):
         from pyruntime.container.rootless import look
 
-        look(spec, id, facts, rootless, cgroups=cgroups)
+        look(spec, id, facts, rootless, cgroups=manager == "cgroupfs")
+    if manager == "disabled":
+        facts.cgroup.close("--cgroup-manager is disabled")
 
 
 def _request(

@@ -66,7 +66,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
         plan += identity.labels(program, facts)  # while the runtime's /proc is in reach
     plan += mounts.readonly(spec, facts)
     plan += rootfs.readonly(spec, facts)
-    plan += _names(spec)
+    plan += _names(spec, INSIDE)
     plan += process.close_fds(request)  # before chdir: CVE-2024-21626
     if program is not None:
         _become_program(plan, program, spec, request, facts)
@@ -92,6 +92,7 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
         steps += identity.oom_score(program)
     steps += idmapped.open_all(spec, request, facts)
     steps += namespaces.join(spec, request, facts)
+    steps += _names(spec, ENTRY)
     return steps + namespaces.clone(spec, request, facts)
 
 
@@ -146,12 +147,16 @@ def _sysctl(spec: Spec) -> list[Step]:
     ]
 
 
-def _names(spec: Spec) -> list[Step]:
+def _names(spec: Spec, side: str) -> list[Step]:
+    """Inside, or before the clone: the powers that join a UTS namespace end where a new user namespace begins."""
+    joined = namespaces.has(spec, "uts") and not namespaces.is_new(spec, "uts")
+    if (side == ENTRY) != (joined and namespaces.is_new(spec, "user")):
+        return []
     steps = []
     if spec.get("hostname"):
-        steps.append(Step(INSIDE, ops.sethostname(spec["hostname"]), "hostname"))
+        steps.append(Step(side, ops.sethostname(spec["hostname"]), "hostname"))
     if spec.get("domainname"):
-        steps.append(Step(INSIDE, ops.setdomainname(spec["domainname"]), "domainname"))
+        steps.append(Step(side, ops.setdomainname(spec["domainname"]), "domainname"))
     return steps
 
 

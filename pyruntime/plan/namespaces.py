@@ -64,7 +64,38 @@ def join(spec: Spec, request: Request, facts: Facts) -> list[Step]:
         return []
     hidden = Step(ENTRY, ops.set_dumpable(0), "linux.namespaces")
     powerful = facts.capabilities & CAP_SYS_ADMIN
-    return [*opened, hidden, *(joined + user if powerful else user + joined)]
+    before, after = _time_before_clone(spec, request) if user else ([], [])
+    joined = joined + user if powerful else user + joined
+    return [*opened, *before, hidden, *joined, *after]
+
+
+def _time_before_clone(spec: Spec, request: Request) -> tuple[list[Step], list[Step]]:
+    """A time namespace for our child, who is not dumpable in the user namespace that is joined.
+
+    /proc/self/timens_offsets is then root's, whom the namespace may not have: it is opened before, as ours.
+    """
+    if not is_new(spec, "time"):
+        return [], []
+    origin = "linux.namespaces time"
+    made = [Step(ENTRY, ops.unshare(CLONE_NEWTIME), origin)]
+    offsets = _time_offsets(spec)
+    if not offsets:
+        return [], made
+    slot = request.slots.new("time offsets")
+    path = "/proc/self/timens_offsets"
+    write = ops.write_slot(slot, "\n".join(offsets.values()))
+    return (
+        [Step(ENTRY, ops.open(slot, path, os.O_WRONLY), "linux.timeOffsets")],
+        [*made, Step(ENTRY, write, "linux.timeOffsets")],
+    )
+
+
+def _time_offsets(spec: Spec) -> dict[str, str]:
+    """The lines of timens_offsets. time_namespaces(7)."""
+    return {
+        clock: f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}"
+        for clock, offset in (spec.get("linux", {}).get("timeOffsets") or {}).items()
+    }
 
 
 def clone(spec: Spec, request: Request, facts: Facts) -> list[Step]:
@@ -87,11 +118,10 @@ def late(spec: Spec) -> list[Step]:
     steps = []
     if is_new(spec, "cgroup"):
         steps.append(Step(INSIDE, ops.unshare(CLONE_NEWCGROUP), "linux.namespaces cgroup"))
-    if is_new(spec, "time"):
+    joins_user = has(spec, "user") and not is_new(spec, "user")
+    if is_new(spec, "time") and not joins_user:
         steps.append(Step(INSIDE, ops.unshare(CLONE_NEWTIME), "linux.namespaces time"))
-        offsets = spec.get("linux", {}).get("timeOffsets") or {}
-        for clock, offset in offsets.items():
-            value = f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}"
+        for clock, value in _time_offsets(spec).items():
             write = ops.write_proc("self/timens_offsets", value)
             steps.append(Step(INSIDE, write, f"linux.timeOffsets.{clock}"))
         steps.append(Step(INSIDE, ops.join_time(), "linux.namespaces time"))

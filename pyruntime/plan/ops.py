@@ -161,6 +161,11 @@ def write_proc(path: str, value: str) -> Op:
     return Op("write_proc", path, value)
 
 
+def write_slot(slot: int, value: str) -> Op:
+    """Write to the file in *slot*."""
+    return Op("write_slot", slot, value)
+
+
 def sysctl(path: str, value: str) -> Op:
     """Write a kernel parameter, *path* e.g. "sys/net/ipv4/ip_forward"."""
     return Op("sysctl", path, value)

@@ -107,6 +107,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "open_tree": ("slot", "", "recursive"),
     "make_userns": ("slot", "", ""),
     "idmap": ("slot", "slot", "recursive"),
+    "write_slot": ("slot", ""),
     "setns": ("slot", "clone", ""),
     "unshare": ("clone",),
     "device_filter": ("slot", ""),

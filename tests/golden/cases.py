@@ -191,6 +191,29 @@ CASES: dict[str, tuple[str, Config]] = {
             without=("network",),
         ),
     ),
+    "time namespace beside a user namespace that is joined": (
+        "v2",
+        merged(
+            namespaces({"type": "user", "path": "/proc/7/ns/user"}, {"type": "time"}),
+            {"linux": {"timeOffsets": {"monotonic": {"secs": 7}, "boottime": {"secs": 5}}}},
+        ),
+    ),
+    "host name of a UTS namespace that is joined, in a new user namespace": (
+        "v2",
+        merged(
+            USER,
+            {
+                "hostname": "h",
+                "domainname": "d",
+                "linux": {
+                    "namespaces": [
+                        {"type": "uts", "path": "/proc/7/ns/uts"},
+                        *({"type": name} for name in ("user", "pid", "mount", "network", "ipc")),
+                    ]
+                },
+            },
+        ),
+    ),
     "idmapped bind by a user namespace that is joined": (
         "v2",
         merged(

@@ -511,3 +511,32 @@ def test_time_namespace_in_a_user_namespace(unprivileged: Container) -> None:
     result = c.run(prefix=AS_USER, environment=environment(c))
 
     assert result.stdout.split()[-3:] == ["boottime", "7000", "0"]
+
+
+@pytest.mark.ours
+@requires.time_namespaces
+def test_time_namespace_beside_a_user_namespace_that_is_joined(
+    unprivileged: Container, container: MakeContainer
+) -> None:
+    first = unprivileged
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(first)}
+    first.config["process"]["args"] = ["/bin/inside", "pause"]
+    first.write_config()
+    first.detach(**how)
+    try:
+        config = json.loads(json.dumps(first.config))
+        for maps in ("uidMappings", "gidMappings"):
+            del config["linux"][maps]
+        config["linux"]["namespaces"] = [
+            {"type": "user", "path": f"/proc/{first.init_pid}/ns/user"},
+            *({"type": kind} for kind in ("pid", "mount", "uts", "ipc", "time")),
+        ]
+        config["linux"]["timeOffsets"] = {"monotonic": {"secs": 9}, "boottime": {"secs": 7000}}
+        second = container(config, "cat", "/proc/self/timens_offsets", cgroup=False)
+        give_to_user(second)
+
+        words = second.run(**how).stdout.split()
+
+        assert words == ["monotonic", "9", "0", "boottime", "7000", "0"]
+    finally:
+        first.delete("--force", **how)

@@ -24,7 +24,7 @@ DOCS = ROOT / "docs"
 MAN = DOCS / "man"
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 # Made where a plan is encoded; and one that nothing plans.
-WITHOUT_A_FUNCTION = {"barrier", "write_slot"}
+WITHOUT_A_FUNCTION = {"barrier"}
 
 
 class Row:
