@@ -39,7 +39,7 @@ def status_of(container: Container, record: Record, *, locked: bool = False) -> 
 
 def state(container: Container) -> dict[str, Any]:
     """The state: what the specification names, nothing else. state-schema.json."""
-    record = container.record()
+    record = container.settled_record()
     found = status_of(container, record)
     init = container.init()
     return {

@@ -109,6 +109,15 @@ class Container:
             raise Error(f"{self.path}/record.json: no record of a container ({error!r})") from None
         raise Error(f"{self.path}/record.json: no record of a container")
 
+    def settled_record(self) -> Record:
+        """The record, by one who has no lock: a container that is only being made, or has just been deleted, is none yet."""
+        try:
+            return self.record()
+        except Error:
+            if not self._lock(fcntl.LOCK_SH) or os.fstat(self._directory_fd).st_nlink == 0:
+                raise NotFound("container does not exist") from None
+            return self.record()  # Nobody is at it: what is missing now is missing.
+
     def write_record(self, record: Record) -> None:
         """Write it down."""
         self.write("record.json", encode(record.document()))

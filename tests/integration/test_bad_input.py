@@ -77,6 +77,7 @@ PLACES: list[tuple[str, Any]] = [
 
 
 def set_at(config: Config, pointer: str, value: Any) -> None:
+    config["linux"]["resources"].setdefault("devices", [{"allow": False, "access": "rwm"}])
     *parents, last = pointer.strip("/").split("/")
     at: Any = config
     for part in parents:

@@ -84,7 +84,7 @@ def test_nothing_else_of_the_hosts_dev_is_there(container: MakeContainer, config
 
 def test_default_devices_ignore_the_callers_umask(container: MakeContainer, config: Config) -> None:
     c = container(config, "stat", "/dev/null")
-    result = c.run(umask=0o777)
+    result = c.run(umask=0o777 if ids.PRIVILEGED else 0o077)
 
     assert "mode=0666" in result.stdout
 
@@ -154,6 +154,7 @@ def test_configured_node_where_something_else_exists_is_an_error(
         pytest.param(stat.S_IFIFO, (0, 0), id="a fifo"),
     ],
 )
+@NODES
 def test_configured_node_where_another_node_exists_is_an_error(
     container: MakeContainer, config: Config, kind: int, number: tuple[int, int]
 ) -> None:
@@ -165,6 +166,7 @@ def test_configured_node_where_another_node_exists_is_an_error(
     assert "/dev/mine" in c.refuses("create")
 
 
+@NODES
 def test_one_device_may_have_two_paths(container: MakeContainer, config: Config) -> None:
     config["linux"]["devices"] = [
         {"path": path, "type": "c", "major": 1, "minor": 5} for path in ("/dev/one", "/dev/two")

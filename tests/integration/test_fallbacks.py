@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import requires
 from support.config import Config, bind
 from support.container import MakeContainer
 from support.runtime import Runtime
 
-pytestmark = [pytest.mark.root, pytest.mark.ours]
+# A filter of an ordinary user takes the privileges of newuidmap(1).
+pytestmark = [pytest.mark.root, pytest.mark.ours, requires.as_root("denies calls to the runtime")]
 
 OLD = ("openat2", "clone3", "close_range")
 MOUNT_API = ("fsopen", "fsconfig", "fsmount", "open_tree", "move_mount", "mount_setattr")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import requires
-from support import namespaces
+from support import ids, namespaces
 from support.config import (
     Config,
     add_user_namespace,
@@ -24,9 +24,9 @@ from support.wait import wait_for_exit
 KINDS = ["pid", "network", "ipc", "uts", "mount"]
 
 
-def own_rootfs(c: Container) -> None:
-    """Give the rootfs to the user that is root inside: nothing else lets it write there."""
-    owner = on_host(c.config, 0)
+def own_rootfs(c: Container, config: Config) -> None:
+    """Give the rootfs to the user that is root with the maps of *config*: nothing else lets it write there."""
+    owner = on_host(config, 0)
     for path in (c.rootfs, *c.rootfs.rglob("*")):
         if path.lstat().st_uid != owner:
             os.lchown(path, owner, owner)
@@ -36,7 +36,7 @@ def own_rootfs(c: Container) -> None:
 def mapped(container: MakeContainer, config: Config) -> Container:
     add_user_namespace(config)
     c = container(config, "pause")
-    own_rootfs(c)
+    own_rootfs(c, config)
     return c
 
 
@@ -156,6 +156,9 @@ def test_namespace_path_that_is_missing_is_an_error_that_names_it(
     entry = namespace(config, kind)
     assert entry
     entry["path"] = "/proc/self/ns/missing"
+    if not ids.PRIVILEGED:  # A user's plan has no mount of a namespace that may be another's.
+        drop_mount(config, "/proc", "/dev/mqueue")
+        config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
     c = container(config)
 
     message = c.refuses("create")
@@ -390,7 +393,7 @@ def test_user_namespace_joined_by_path(
     ] + [{"type": "mount"}, {"type": "pid"}]
     del second["hostname"]
     c = container(second, "id", ";", "readlink", "/proc/self/ns/user")
-    own_rootfs(c)
+    own_rootfs(c, config)
 
     result = c.run()
 

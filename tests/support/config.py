@@ -58,6 +58,7 @@ def default_config() -> Config:
     if not ids.PRIVILEGED:
         config["linux"]["namespaces"].append({"type": "user"})
         config["linux"].update(uidMappings=ids.maps("uid"), gidMappings=ids.maps("gid"))
+        config["linux"]["resources"] = {}  # Restricting devices takes root.
     return config
 
 
