@@ -19,7 +19,9 @@ OTHER = "pyruntime-test-other"
 
 
 def rules(name: str, denied: str) -> str:
-    return f"profile {name} {{ file, capability, signal, deny {denied} w, }}\n"
+    # The flags of engines' profiles: standard files of the host have no path in the container.
+    flags = "flags=(attach_disconnected,mediate_deleted)"
+    return f"profile {name} {flags} {{ file, capability, signal, network, deny {denied} w, }}\n"
 
 
 @pytest.fixture
