@@ -73,6 +73,7 @@ class Facts:
         "foreign",
         "id_helpers",
         "in_user_namespace",
+        "keeps_groups",
         "kernel",
         "landlock",
         "last_capability",
@@ -125,6 +126,8 @@ class Facts:
         """"uid_map" and "gid_map" to the program that may write them for others: newuidmap(1), newgidmap(1)."""
         self.setgroups_denied = False
         """Whether setgroups(2) is forbidden in the user namespace that the container gets by inheriting or joining."""
+        self.keeps_groups = False
+        """Whether the runtime has supplementary groups, which nobody can drop where setgroups(2) is denied."""
         self.foreign: frozenset[str] = frozenset()
         """Types of the namespaces over which the container's user namespace has no power."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.cgroups.placement import place
+from pyruntime.errors import Unsupported
 from pyruntime.host import delegation, rootless
 from pyruntime.plan.namespaces import has
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from pyruntime.facts import Facts
     from pyruntime.spec.types import Spec
+
+HINT = "leave it out, or say --rootless=true, and the container has no cgroup of its own"
 
 
 def look(spec: Spec, id: str, facts: Facts, mode: str, *, cgroups: bool) -> None:
@@ -24,5 +27,10 @@ def look(spec: Spec, id: str, facts: Facts, mode: str, *, cgroups: bool) -> None
     if cgroups and mode != "false" and (mode == "true" or facts.rootless):
         delegation.look_around(facts.cgroup)
         linux: Any = spec.get("linux") or {}
-        paths = place(linux.get("cgroupsPath") or "", id, facts)
+        path = linux.get("cgroupsPath") or ""
+        paths = place(path, id, facts)
         delegation.look_at(facts.cgroup, paths)
+        if path and mode == "auto" and paths and facts.cgroup.closed.keys() >= paths.keys():
+            # Asked for in words, so not left out: the specification wants an error.
+            why = next(iter(facts.cgroup.closed.values()))
+            raise Unsupported(f"linux.cgroupsPath: {why}", hint=HINT)

@@ -33,6 +33,7 @@ def look(facts: Facts, spec: Spec) -> None:
     facts.id_helpers = id_helpers()
     given = {n["type"]: n.get("path") or "" for n in spec.get("linux", {}).get("namespaces") or ()}
     facts.setgroups_denied = _setgroups_denied(given)
+    facts.keeps_groups = any(group != facts.egid for group in os.getgroups())
     facts.foreign = frozenset(
         kind for kind in OWNED if given.get(kind) != "" and not _has_power(kind, given)
     )

@@ -77,7 +77,9 @@ def become_user(
     steps.append(Step(INSIDE, ops.bounding(sets["bounding"]), f"{origin}.bounding"))
     if uid != 0:
         steps.append(Step(INSIDE, ops.keep_capabilities(1), origin))
-    steps += _groups(user.get("additionalGids") or [], spec, facts)
+    setgroups, kept = _groups(user.get("additionalGids") or [], spec, facts)
+    steps += setgroups
+    warnings += kept
     steps.append(Step(INSIDE, ops.setresgid(gid), "process.user.gid"))
     steps.append(Step(INSIDE, ops.setresuid(uid), "process.user.uid"))
     if uid != 0:
@@ -136,7 +138,7 @@ def load_filter(filter: Filter | None) -> list[Step]:
     return [Step(INSIDE, op, "linux.seccomp")]
 
 
-def _groups(groups: list[int], spec: Spec, facts: Facts) -> list[Step]:
+def _groups(groups: list[int], spec: Spec, facts: Facts) -> tuple[list[Step], list[str]]:
     if facts.setgroups_denied or denies_setgroups(spec, facts):
         if groups:
             raise SpecError(
@@ -144,8 +146,9 @@ def _groups(groups: list[int], spec: Spec, facts: Facts) -> list[Step]:
                 "setgroups(2) is denied in this user namespace, so there can be none",
                 hint="map more than the own group: newgidmap(1)",
             )
-        return []
-    return [Step(INSIDE, ops.setgroups(groups), "process.user.additionalGids")]
+        text = "process.user: the groups of the runtime's user stay, as setgroups(2) is denied"
+        return [], [text] if facts.keeps_groups else []
+    return [Step(INSIDE, ops.setgroups(groups), "process.user.additionalGids")], []
 
 
 def _capability_sets(

@@ -13,7 +13,7 @@ import pytest
 
 import requires
 from support import namespaces
-from support.config import Config, drop_mount, mount
+from support.config import Config, bind, drop_mount, mount
 from support.container import MakeContainer
 from support.wait import wait_for_exit, wait_until
 
@@ -103,3 +103,31 @@ def test_every_type_is_as_configured(
         finally:
             c.delete("--force")
             wait_for_exit(c.init_pid)
+
+
+@requires.kernel(6, 3)  # The source is on a tmpfs, which can be idmapped since then.
+def test_idmap_without_maps_means_those_of_the_user_namespace_that_is_joined(
+    container: MakeContainer, config: Config, work: Path
+) -> None:
+    source = work / "source"
+    source.mkdir()
+    (source / "file").write_text("")
+    os.chown(source / "file", 7, 7)
+    process = subprocess.Popen(["unshare", "--user", "sleep", "600"])
+    try:
+        own = namespaces.inode("self", "user")
+        wait_until(lambda: namespaces.inode(process.pid, "user") != own, "the namespace")
+        for kind in ("uid_map", "gid_map"):
+            Path(f"/proc/{process.pid}/{kind}").write_text("0 100000 10")
+        path = {"type": "user", "path": f"/proc/{process.pid}/ns/user"}
+        config["linux"]["namespaces"].append(path)
+        drop_mount(config, "/dev/pts")
+        config["mounts"].append(bind(source, "/mnt", "bind", "idmap"))
+        c = container(config, "stat", "/mnt/file")
+        for each in (c.rootfs, *c.rootfs.rglob("*")):
+            os.chown(each, 100000, 100000, follow_symlinks=False)
+
+        assert "uid=7 gid=7" in c.run().stdout
+    finally:
+        process.kill()
+        process.wait()

@@ -57,7 +57,6 @@ def give_to_user(c: Container) -> None:
 
 
 SUBORDINATE = 1_000_000
-NEEDS_HELPERS = [requires.program("newuidmap"), requires.program("newgidmap")]
 
 
 @pytest.fixture
@@ -177,52 +176,51 @@ def test_map_of_ids_that_are_not_ones_own_is_refused(unprivileged: Container) ->
 
 
 @pytest.mark.ours
-@pytest.mark.usefixtures("subordinate")
-class TestSubordinateIds:
-    pytestmark = NEEDS_HELPERS
+@requires.program("newuidmap")
+def test_newuidmap_maps_more_than_the_own_id(subordinate: Container) -> None:
+    c = subordinate
+    map_ids(c, (1, SUBORDINATE, 1000))
+    c.config["process"]["args"] = ["/bin/inside", "id", ";", "cat", "/proc/self/uid_map"]
+    c.config["process"]["user"] = {"uid": 7, "gid": 8, "additionalGids": [5, 9]}
+    c.write_config()
 
-    def test_newuidmap_maps_more_than_the_own_id(self, unprivileged: Container) -> None:
-        c = unprivileged
-        map_ids(c, (1, SUBORDINATE, 1000))
-        c.config["process"]["args"] = ["/bin/inside", "id", ";", "cat", "/proc/self/uid_map"]
-        c.config["process"]["user"] = {"uid": 7, "gid": 8, "additionalGids": [5, 9]}
-        c.write_config()
+    result = c.run(prefix=AS_USER, environment=environment(c))
 
-        result = c.run(prefix=AS_USER, environment=environment(c))
+    who, maps = result.sections
+    assert who.startswith("uid=7,7,7 gid=8,8,8 groups=5,9")
+    assert [line.split() for line in maps.splitlines()] == [
+        ["0", str(UID), "1"],
+        ["1", str(SUBORDINATE), "1000"],
+    ]
 
-        who, maps = result.sections
-        assert who.startswith("uid=7,7,7 gid=8,8,8 groups=5,9")
-        assert [line.split() for line in maps.splitlines()] == [
-            ["0", str(UID), "1"],
-            ["1", str(SUBORDINATE), "1000"],
-        ]
 
-    def test_ids_of_others_are_refused_with_those_that_are_allowed(
-        self, unprivileged: Container
-    ) -> None:
-        map_ids(unprivileged, (1, 5, 10))
+@pytest.mark.ours
+@requires.program("newuidmap")
+def test_ids_of_others_are_refused_with_those_that_are_allowed(subordinate: Container) -> None:
+    map_ids(subordinate, (1, 5, 10))
 
-        message = unprivileged.refuses(
-            "create", prefix=AS_USER, environment=environment(unprivileged)
-        )
+    message = subordinate.refuses("create", prefix=AS_USER, environment=environment(subordinate))
 
-        assert "linux.uidMappings" in message
-        assert f"/etc/subuid allows {SUBORDINATE}-{SUBORDINATE + 999} to somebody" in message
+    assert "linux.uidMappings" in message
+    assert f"/etc/subuid allows {SUBORDINATE}-{SUBORDINATE + 999} to somebody" in message
 
-    def test_exec_kill_and_delete_work_for_the_same_user(self, unprivileged: Container) -> None:
-        c = unprivileged
-        map_ids(c, (1, SUBORDINATE, 1000))
-        c.config["process"]["args"] = ["/bin/inside", "pause"]
-        c.config["process"]["user"] = {"uid": 7, "gid": 8}
-        c.write_config()
-        how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
 
-        c.detach(**how)
-        try:
-            assert os.stat(f"/proc/{c.init_pid}").st_uid == SUBORDINATE + 6
-            assert c.exec("id", **how).stdout.startswith("uid=7,7,7 gid=8,8,8")
-        finally:
-            c.delete("--force", **how)
+@pytest.mark.ours
+@requires.program("newuidmap")
+def test_exec_kill_and_delete_work_for_the_same_user(subordinate: Container) -> None:
+    c = subordinate
+    map_ids(c, (1, SUBORDINATE, 1000))
+    c.config["process"]["args"] = ["/bin/inside", "pause"]
+    c.config["process"]["user"] = {"uid": 7, "gid": 8}
+    c.write_config()
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
+
+    c.detach(**how)
+    try:
+        assert os.stat(f"/proc/{c.init_pid}").st_uid == SUBORDINATE + 6
+        assert c.exec("id", **how).stdout.startswith("uid=7,7,7 gid=8,8,8")
+    finally:
+        c.delete("--force", **how)
 
 
 @pytest.mark.ours
@@ -280,6 +278,21 @@ def test_limits_without_delegation_are_refused_by_name(unprivileged: Container) 
 
     assert "linux.resources.pids.limit" in message
     assert "writable" in message
+
+
+@pytest.mark.ours
+def test_a_cgroup_that_is_asked_for_and_not_delegated_is_refused(unprivileged: Container) -> None:
+    c = unprivileged
+    c.config["linux"]["cgroupsPath"] = f"/{c.id}"
+    c.write_config()
+    how: dict[str, Any] = {"prefix": AS_USER, "environment": environment(c)}
+
+    message = c.refuses("create", **how)
+
+    assert "linux.cgroupsPath" in message
+    assert "writable" in message
+    result = c.run(options=["--rootless=true"], **how)
+    assert "no cgroup of its own" in result.stderr
 
 
 @pytest.mark.ours

@@ -105,3 +105,14 @@ def test_where_the_namespace_around_denies_setgroups_none_are_set() -> None:
         become_user(process, {}, REQUEST, host)
     steps, _ = become_user({}, {}, REQUEST, host)
     assert "setgroups" not in [step.op.name for step in steps]
+
+
+def test_groups_that_nobody_can_drop_are_a_warning() -> None:
+    host = facts()
+    assert become_user({}, spec(OWN, OWN), REQUEST, host)[1] == []
+    host.keeps_groups = True
+
+    assert (
+        "groups of the runtime's user stay" in become_user({}, spec(OWN, OWN), REQUEST, host)[1][0]
+    )
+    assert become_user({}, spec(MORE, MORE), REQUEST, host)[1] == []
