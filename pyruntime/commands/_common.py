@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyruntime.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.cli.parse import Call
@@ -32,7 +34,7 @@ def create_options(call: Call, *, waits: bool) -> Options:
     """The options of create and run."""
     from pyruntime.container.create import Options
 
-    options = call.options
+    options, manager = call.options, cgroup_manager(call)
     return Options(
         bundle_of(call),
         console_socket=absolute(options["console_socket"] or ""),
@@ -40,8 +42,8 @@ def create_options(call: Call, *, waits: bool) -> Options:
         preserve_fds=options["preserve_fds"],
         pivot=not options["no_pivot"],
         keyring=not options["no_new_keyring"],
-        systemd_cgroup=call.globals["systemd_cgroup"],
-        manager=cgroup_manager(call),
+        systemd_cgroup=manager == "systemd",
+        manager=manager,
         rootless=call.globals["rootless"],
         waits=waits,
         warn=call.warn,
@@ -50,9 +52,12 @@ def create_options(call: Call, *, waits: bool) -> Options:
 
 def cgroup_manager(call: Call) -> str:
     """Who makes the cgroups: "cgroupfs", "systemd" or "disabled"."""
-    if call.globals["systemd_cgroup"]:
-        return "systemd"
-    return "disabled" if call.globals["cgroup_manager"] == "disabled" else "cgroupfs"
+    manager: str = call.globals["cgroup_manager"]
+    if not call.globals["systemd_cgroup"]:
+        return manager or "cgroupfs"
+    if manager not in ("", "systemd"):
+        raise UsageError(f"--systemd-cgroup contradicts --cgroup-manager={manager}")
+    return "systemd"
 
 
 def write(text: str) -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import bundle_of, cgroup_manager, write
-from pyruntime.container.create import abandon, complete, facts_for, read_bundle, rootfs_of
+from pyruntime.container.create import (
+    abandon,
+    caller_umask,
+    complete,
+    facts_for,
+    read_bundle,
+    rootfs_of,
+)
 from pyruntime.container.executor import Executor
 from pyruntime.plan.create import create
 from pyruntime.plan.namespaces import has
@@ -63,4 +70,5 @@ def _request(call: Call, id: str, bundle: str, spec: Spec, facts: Facts) -> Requ
         fifo="start.fifo",
         console_socket="console.sock" if (spec.get("process") or {}).get("terminal") else "",
         pivot=not call.options["no_pivot"],
+        umask=caller_umask(),
     )

@@ -290,7 +290,15 @@ def _request(
         listen_fds=listen_fds(),
         pivot=options.pivot,
         keyring=options.keyring,
+        umask=caller_umask(),
     )
+
+
+def caller_umask() -> int:
+    """The umask that we were called with, which can only be read by setting another."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def listen_fds() -> int:

@@ -8,6 +8,7 @@ from pyruntime.cgroups import cgroup_of
 from pyruntime.container import lifecycle, status
 from pyruntime.container.create import (
     abandon,
+    caller_umask,
     check_descriptors,
     check_terminal,
     facts_for,
@@ -96,6 +97,7 @@ def _request(record: Record, filter: Filter | None, options: Options) -> Request
         preserve_fds=options.preserve_fds,
         listen_fds=listen_fds(),
         keyring=options.keyring,
+        umask=caller_umask(),
     )
 
 

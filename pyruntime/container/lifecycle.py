@@ -165,7 +165,7 @@ def delete(container: Container, *, force: bool) -> list[str]:
         return []
     found = status_of(container, record, locked=True)
     status.after("delete --force" if force else "delete", found)
-    return destroy(container, record, force=force or found == status.CREATED)
+    return destroy(container, record, force=force)
 
 
 def destroy(container: Container, record: Record, *, force: bool) -> list[str]:

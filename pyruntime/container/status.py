@@ -22,8 +22,8 @@ TRANSITIONS: dict[str, dict[str, str | None]] = {
     "resume": {PAUSED: RUNNING},
     "exec": {CREATED: CREATED, RUNNING: RUNNING},
     "ps": {CREATED: CREATED, RUNNING: RUNNING, PAUSED: PAUSED, STOPPED: STOPPED},
-    # A created container is killed and deleted, as runc and crun do; the engines rely on it.
-    "delete": {STOPPED: None, CREATED: None},
+    # runc and crun delete a created one too; the specification forbids it, and no engine asks for it without force.
+    "delete": {STOPPED: None},
     "delete --force": dict.fromkeys((CREATING, CREATED, RUNNING, PAUSED, STOPPED)),
 }
 
@@ -44,6 +44,10 @@ TEXTS = {
     ("start", RUNNING): "cannot start an already running container",
     ("start", PAUSED): "cannot start an already running container: it is paused",
     ("start", STOPPED): "cannot start a container that has stopped",
+    (
+        "delete",
+        CREATED,
+    ): "cannot delete container that is not stopped: it is created (delete --force kills it first)",
     ("delete", RUNNING): "cannot delete container that is not stopped: container still running",
     ("delete", PAUSED): "cannot delete container that is not stopped: container paused",
 }

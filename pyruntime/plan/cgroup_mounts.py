@@ -46,6 +46,9 @@ def all_of(
     layout = facts.cgroup.layout
     if layout == "none" or request.placement is None:
         raise Unsupported(f"{pointer}: no cgroup file system is mounted on this host")
+    if not request.placement.paths:
+        # What is shown is the runtime's own cgroup, to a container that may have the host's root. CVE-2023-25809.
+        options.bits.take("ro")
     if layout == "v2":
         return [_unified(destination, options, request, facts, private=private)]
     label = spec.get("linux", {}).get("mountLabel") or ""

@@ -63,7 +63,8 @@ def become_user(
     uid, gid = user.get("uid", 0), user.get("gid", 0)
     privileged = bool(process.get("noNewPrivileges"))
     mask = user.get("umask")
-    steps = [Step(INSIDE, ops.umask(0o022 if mask is None else mask), "process.user.umask")]
+    mask = request.umask if mask is None else mask
+    steps = [Step(INSIDE, ops.umask(mask), "process.user.umask")]
     if privileged:
         steps.append(Step(INSIDE, ops.no_new_privs(), "process.noNewPrivileges"))
     # Before the filter, which may know nothing of it, and while every path of a rule can be reached.

@@ -57,6 +57,7 @@ class Request:
         "preserve_fds",
         "rootfs",
         "slots",
+        "umask",
     )
 
     def __init__(
@@ -75,6 +76,7 @@ class Request:
         listen_fds: int = 0,
         pivot: bool = True,
         keyring: bool = True,
+        umask: int = 0o022,
     ) -> None:
         self.id = id
         self.bundle = bundle
@@ -91,6 +93,8 @@ class Request:
         self.listen_fds = listen_fds
         self.pivot = pivot
         self.keyring = keyring
+        self.umask = umask
+        """The caller's, for a process whose configuration has none. config.md, "User"."""
         self.slots = Slots()
 
 

@@ -308,10 +308,13 @@ def test_forced_delete_removes_a_paused_container(running: Container) -> None:
     assert not running.exists
 
 
-def test_delete_of_a_created_container_removes_it(created: Container) -> None:
-    created.delete()
+@pytest.mark.deviates(runc="kills and deletes it")
+def test_delete_of_a_created_container_is_refused_without_effect(created: Container) -> None:
+    assert "is not stopped" in created.refuses("delete")
+    assert created.status == "created"
 
-    assert not created.exists
+    created.start()
+    created.wait_for_output()
 
 
 def test_delete_leaves_the_bundle_alone(stopped: Container) -> None:
