@@ -31,6 +31,12 @@ if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/seccomp_build.py")
         DEPENDS csrc/seccomp_build.py)
 endif()
 
+if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/csrc/systemd_build.py")
+    add_generated(cgroups/_libsystemd_cffi.py
+        COMMAND csrc/systemd_build.py
+        DEPENDS csrc/systemd_build.py)
+endif()
+
 if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/schemas/generate.py")
     file(GLOB SCHEMAS CONFIGURE_DEPENDS schemas/*.json)
     foreach(MODULE _config_schema _landlock_schema _schemas)

@@ -39,10 +39,11 @@ class Cgroup:
 
     # making
 
-    def make(self) -> list[str]:
+    def make(self, tenant: int = 0) -> list[str]:
         """Make the directories; the new ones, outermost first, also those between the mount point and ours.
 
-        An existing cgroup is fine if it is empty. The caller records the answer: only that is ever removed.
+        An existing cgroup is fine if it is empty, or *tenant* is the only process: systemd has put it there.
+        The caller records the answer: only that is ever removed.
         """
         made = self.made = []
         umask = os.umask(0o022)
@@ -52,7 +53,7 @@ class Cgroup:
                 made += new
                 self._prepare(directory)
                 if directory not in new:
-                    self._refuse_if_used(directory)
+                    self._refuse_if_used(directory, tenant)
             if self.is_frozen():
                 # Who joins a frozen cgroup of v1 sleeps until it is thawed, and not even SIGKILL helps.
                 raise Error("container's cgroup unexpectedly frozen")
@@ -79,8 +80,9 @@ class Cgroup:
     def _prepare(self, directory: str) -> None:
         """Make *directory* fit for processes and limits."""
 
-    def _refuse_if_used(self, directory: str) -> None:
-        count = sum(len(files.processes(path)) for path in files.tree(directory))
+    def _refuse_if_used(self, directory: str, tenant: int) -> None:
+        found = [pid for path in files.tree(directory) for pid in files.processes(path)]
+        count = len(found) - found.count(tenant)
         if count:
             raise Error(
                 f"container's cgroup is not empty: {count} process(es) found in {directory}",

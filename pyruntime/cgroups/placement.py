@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pyruntime.cgroups.systemd_placement import Unit
     from pyruntime.facts import Facts, Hierarchy
 
 POINTER = "/linux/cgroupsPath"
@@ -30,6 +31,7 @@ class Placement:
         "join",
         "owner",
         "paths",
+        "unit",
         "warnings",
         "writes",
     )
@@ -51,6 +53,8 @@ class Placement:
         """The user id who is given the directory `paths[""]`, if anybody."""
         self.around = ""
         """The runtime's own directory in the cgroup2 mount, where the container is if it has none of its own."""
+        self.unit: Unit | None = None
+        """What systemd makes the directories for, if it does."""
         self.warnings: list[str] = []
 
 
@@ -69,9 +73,9 @@ def placement(spec: dict[str, Any], container_id: str, facts: Facts) -> Placemen
     placed = Placement(driver, {key: paths[key] for key in paths if key not in closed})
     where = resources.Where(facts.cgroup, placed.paths)
     placed.warnings = resources.warnings(asked)
-    _add_devices(placed, asked.get("devices") or [], where, facts)
+    add_devices(placed, asked.get("devices") or [], where, facts)
     placed.writes += _writes(asked, where, next(iter(closed.values()), ""))
-    placed.owner = _owner(spec) if driver == "v2" else None
+    placed.owner = owner_of(spec) if driver == "v2" else None
     if facts.euid != 0 and placed.owner is not None:
         if placed.owner != facts.euid:
             text = f"the container's user ({placed.owner}) is not given it: that takes root"
@@ -157,7 +161,7 @@ def _writes(asked: dict[str, Any], where: resources.Where, why: str) -> list[Wri
         raise Unsupported(error.message, hint=why) from None
 
 
-def _add_devices(
+def add_devices(
     placed: Placement, entries: list[dict[str, Any]], where: resources.Where, facts: Facts
 ) -> None:
     """Always: without rules in the configuration the default rules are all there is."""
@@ -188,7 +192,7 @@ def _byte_order(facts: Facts) -> str:
     return "big" if facts.architecture in BIG_ENDIAN else "little"
 
 
-def _owner(spec: dict[str, Any]) -> int | None:
+def owner_of(spec: dict[str, Any]) -> int | None:
     """Specification, section Cgroup ownership: the container's user, if it can write its cgroup2 mount."""
     linux = spec.get("linux") or {}
     kinds = {n["type"]: n.get("path") for n in linux.get("namespaces") or []}

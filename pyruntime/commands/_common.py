@@ -42,7 +42,6 @@ def create_options(call: Call, *, waits: bool) -> Options:
         preserve_fds=options["preserve_fds"],
         pivot=not options["no_pivot"],
         keyring=not options["no_new_keyring"],
-        systemd_cgroup=manager == "systemd",
         manager=manager,
         rootless=call.globals["rootless"],
         waits=waits,

@@ -8,6 +8,7 @@ from pyruntime.container.create import (
     caller_umask,
     complete,
     facts_for,
+    place,
     read_bundle,
     rootfs_of,
 )
@@ -56,7 +57,6 @@ def _facts(call: Call, id: str, spec: Spec) -> Facts:
 
 
 def _request(call: Call, id: str, bundle: str, spec: Spec, facts: Facts) -> Request:
-    from pyruntime.cgroups.placement import placement
     from pyruntime.seccomp.cache import load
 
     profile: Any = (spec.get("linux") or {}).get("seccomp")
@@ -65,7 +65,7 @@ def _request(call: Call, id: str, bundle: str, spec: Spec, facts: Facts) -> Requ
         id,
         bundle,
         rootfs_of(spec, bundle),
-        placement=placement(spec, id, facts),  # type: ignore[arg-type]
+        placement=place(spec, id, facts, systemd=cgroup_manager(call) == "systemd"),
         filter=filter,
         fifo="start.fifo",
         console_socket="console.sock" if (spec.get("process") or {}).get("terminal") else "",

@@ -50,7 +50,6 @@ class Options:
         "pivot",
         "preserve_fds",
         "rootless",
-        "systemd_cgroup",
         "waits",
         "warn",
     )
@@ -64,7 +63,6 @@ class Options:
         preserve_fds: int = 0,
         pivot: bool = True,
         keyring: bool = True,
-        systemd_cgroup: bool = False,
         manager: str = "cgroupfs",
         rootless: str = "auto",
         waits: bool = True,
@@ -78,7 +76,6 @@ class Options:
         self.preserve_fds = preserve_fds
         self.pivot = pivot
         self.keyring = keyring
-        self.systemd_cgroup = systemd_cgroup
         self.manager = manager
         """Who makes the cgroups: "cgroupfs" (the runtime), "systemd", or "disabled" (nobody)."""
         self.rootless = rootless
@@ -215,13 +212,14 @@ def _prepare(
     options: Options,
 ) -> Launch:
     """Decide everything, and write down what is about to be made."""
-    if options.systemd_cgroup:
-        raise Error("--systemd-cgroup: the systemd cgroup driver is not supported yet")
     check_terminal(spec, options)
     check_joined(spec)
     facts = facts_for(spec, executor)
     complete(facts, spec, container.id, options.rootless, options.manager)
-    placed, missing = _place(spec, container.id, facts)
+    placed = place(spec, container.id, facts, systemd=options.manager == "systemd")
+    missing = missing_directories(placed)
+    if placed.unit is None and "" in placed.paths and placed.paths[""] not in missing:
+        reuse(placed, facts)
     filter = filter_of(spec, root, facts)
     request = _request(container, rootfs_of(spec, options.bundle), placed, filter, options)
     plan = plan_create(spec, request, facts)
@@ -247,13 +245,13 @@ def _prepare(
     )
 
 
-def _place(spec: Spec, id: str, facts: Facts) -> tuple[Placement, list[str]]:
-    """Where the cgroups will be, and which of their directories are still to be made."""
-    placed = placement(spec, id, facts)  # type: ignore[arg-type]
-    missing = missing_directories(placed.paths)
-    if "" in placed.paths and placed.paths[""] not in missing:
-        reuse(placed, facts)
-    return placed, missing
+def place(spec: Spec, id: str, facts: Facts, *, systemd: bool) -> Placement:
+    """Where the container's cgroups will be. *systemd*: it is to make them."""
+    if systemd:
+        from pyruntime.container import unit
+
+        return unit.place(spec, id, facts)  # type: ignore[arg-type]
+    return placement(spec, id, facts)  # type: ignore[arg-type]
 
 
 def complete(facts: Facts, spec: Spec, id: str, rootless: str, manager: str) -> None:
@@ -322,6 +320,9 @@ def _record(spec: Spec, request: Request, placed: Placement, missing: list[str])
         cgroup_driver=placed.driver,
         cgroup_paths=placed.paths,
         made_cgroups=missing,
+        systemd_cgroup=placed.unit is not None,
+        unit=placed.unit.name if placed.unit is not None else "",
+        user_unit=placed.unit is not None and placed.unit.user,
         preserve_fds=request.preserve_fds,
     )
 
@@ -335,10 +336,12 @@ def _record_resctrl(record: Record, spec: Spec, facts: Facts) -> None:
         record.made_resctrl = [path for path in groups.removed if not os.path.lexists(path)]
 
 
-def missing_directories(paths: dict[str, str]) -> list[str]:
-    """What will have to be made, outermost first."""
+def missing_directories(placed: Placement) -> list[str]:
+    """What will have to be made, outermost first. Slices are systemd's to make and to remove."""
+    if placed.unit is not None and placed.driver == "v2":
+        return [path for path in placed.paths.values() if not os.path.lexists(path)]
     missing: list[str] = []
-    for path in paths.values():
+    for path in placed.paths.values():
         above = []
         while not os.path.lexists(path) and path not in missing:
             above.append(path)

@@ -72,6 +72,7 @@ def execute(
         existing = record.cgroup_paths.get("") not in record.made_cgroups
         target = _target(init, pidfd, places, existing=existing)
         target.resctrl = record.resctrl
+        target.user_unit = record.unit if record.user_unit else ""
         if facts.in_user_namespace or "user" in target.namespaces:
             facts.setgroups_denied = host.read(f"/proc/{init.pid}/setgroups").strip() == "deny"
         plan = plan_exec(program, spec, request, target, facts)

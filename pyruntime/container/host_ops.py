@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def make_cgroups(launch: Launch, *_directories: str) -> None:
     """The directories, and whatever of their parents is missing."""
     cgroup = launch.cgroup
+    by_systemd = launch.placement is not None and launch.placement.unit is not None
     # `make` leaves nothing behind when it fails: the cgroup may be somebody else's, who must not be killed.
-    made = cgroup.make()
+    made = cgroup.make(launch.executor.pid if by_systemd else 0)
     launch.on_failure(lambda: remove_cgroups(cgroup, made))
 
 
@@ -169,7 +170,21 @@ def _resctrl(name: str) -> Callable[..., None]:
     return do
 
 
+def _unit(name: str) -> Callable[..., None]:
+    """An op of the systemd driver, in the same way."""
+
+    def do(launch: Launch, *args: str) -> None:
+        from pyruntime.container import unit
+
+        getattr(unit, name)(launch, *args)
+
+    return do
+
+
 HOST_OPS: dict[str, Callable[..., Any]] = {
+    "start_unit": _unit("start_unit"),
+    "set_unit": _unit("set_unit"),
+    "attach_to_unit": _unit("attach_to_unit"),
     "make_cgroups": make_cgroups,
     "write_cgroup": write_cgroup,
     "check_usage": check_usage,

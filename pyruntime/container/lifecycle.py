@@ -184,7 +184,10 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
                     "a cgroup above the container's is frozen, so its processes cannot die",
                     hint="thaw that cgroup; SIGKILL has been sent, delete the container then",
                 )
+    failures: list[str] = []
     if init is not None or set(cgroup.paths.values()) <= set(record.made_cgroups):
+        if record.unit:
+            failures = _stop_unit(record, cgroup)
         remove_cgroups(cgroup, record.made_cgroups)
     else:
         # Its creation was cut short before it had the cgroups, which may be another container's.
@@ -202,7 +205,17 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
 
         unmount_all(spec, record.rootfs)
     container.remove()
-    return [] if spec is None else run_poststop(spec, container.id, record.bundle)
+    if spec is not None:
+        failures += run_poststop(spec, container.id, record.bundle)
+    return failures
+
+
+def _stop_unit(record: Record, cgroup: Cgroup) -> list[str]:
+    """The end of what systemd has made; it would give processes time to end by themselves."""
+    from pyruntime.container.unit import stop_of
+
+    cgroup.kill()
+    return stop_of(record)
 
 
 def run_poststop(spec: Spec, id: str, bundle: str) -> list[str]:

@@ -36,6 +36,8 @@ class Record:
         "resctrl",
         "rootfs",
         "systemd_cgroup",
+        "unit",
+        "user_unit",
     )
 
     def __init__(
@@ -53,6 +55,8 @@ class Record:
         cgroup_paths: dict[str, str] | None = None,
         made_cgroups: list[str] | None = None,
         systemd_cgroup: bool = False,
+        unit: str = "",
+        user_unit: bool = False,
         preserve_fds: int = 0,
         resctrl: list[str] | None = None,
         made_resctrl: list[str] | None = None,
@@ -71,6 +75,10 @@ class Record:
         self.made_cgroups = made_cgroups or []
         """Directories that did not exist before; nothing else is ever removed."""
         self.systemd_cgroup = systemd_cgroup
+        self.unit = unit
+        """The scope that systemd made the cgroups for, "" if it was not systemd."""
+        self.user_unit = user_unit
+        """Whether that is the user's own instance of systemd."""
         self.preserve_fds = preserve_fds
         self.resctrl = resctrl or []
         """The directories of resctrl whose tasks its processes are."""
@@ -93,6 +101,8 @@ class Record:
                 "driver": self.cgroup_driver,
                 "paths": self.cgroup_paths,
                 "made": self.made_cgroups,
+                "unit": self.unit,
+                "userUnit": self.user_unit,
             },
             "namespaces": self.namespaces,
             "preserveFds": self.preserve_fds,
@@ -115,6 +125,8 @@ def record_of(document: dict[str, Any]) -> Record:
         cgroup_paths=document["cgroup"]["paths"],
         made_cgroups=document["cgroup"]["made"],
         systemd_cgroup=document["systemdCgroup"],
+        unit=document["cgroup"].get("unit", ""),
+        user_unit=document["cgroup"].get("userUnit", False),
         preserve_fds=document["preserveFds"],
         resctrl=document["resctrl"]["joined"],
         made_resctrl=document["resctrl"]["made"],

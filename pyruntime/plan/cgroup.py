@@ -21,7 +21,12 @@ def make(request: Request) -> list[Step]:
     placement = request.placement
     if placement is None or placement.driver == "none":
         return []
-    steps = [Step(HOST, ops.make_cgroups(*placement.paths.values()), ORIGIN)]
+    steps = []
+    unit = placement.unit
+    if unit is not None:
+        # The executor goes there first, and clones init into it: no process of the container was ever elsewhere.
+        steps.append(Step(HOST, ops.start_unit(unit.name, *map(str, unit.properties)), ORIGIN))
+    steps.append(Step(HOST, ops.make_cgroups(*placement.paths.values()), ORIGIN))
     for index, write in enumerate(placement.writes):
         if write.usage:
             op = ops.check_usage(write.directory, write.usage, write.value, index)
@@ -35,6 +40,14 @@ def make(request: Request) -> list[Step]:
         op = ops.give_cgroup(placement.paths[""], placement.owner)
         steps.append(Step(HOST, op, ORIGIN))
     return steps
+
+
+def settle_unit(request: Request) -> list[Step]:
+    """What the unit gets when the executor has left it."""
+    unit = request.placement.unit if request.placement is not None else None
+    if unit is None or not unit.late:
+        return []
+    return [Step(HOST, ops.set_unit(unit.name, *map(str, unit.late)), unit.late[0].origin)]
 
 
 def open_all(request: Request, facts: Facts, *, joins_namespace: bool) -> list[Step]:

@@ -179,7 +179,8 @@ def _become_program(
 
 def _publish(program: Process | None, spec: Spec, request: Request) -> list[Step]:
     """From here on the container exists for others."""
-    steps = identity.outside_limits(program, spec) if program is not None else []
+    steps = cgroup.settle_unit(request)
+    steps += identity.outside_limits(program, spec) if program is not None else []
     if request.pid_file:
         steps.append(Step(HOST, ops.write_pid_file(request.pid_file), "--pid-file"))
     return [*steps, Step(HOST, ops.save_record())]

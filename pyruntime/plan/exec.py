@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 class Target:
     """The container that is joined."""
 
-    __slots__ = ("cgroups", "existing", "namespaces", "pid", "pidfd", "resctrl", "unified_cgroup")
+    __slots__ = (
+        "cgroups",
+        "existing",
+        "namespaces",
+        "pid",
+        "pidfd",
+        "resctrl",
+        "unified_cgroup",
+        "user_unit",
+    )
 
     def __init__(
         self,
@@ -46,11 +55,15 @@ class Target:
         """Whether that one was not made for the container."""
         self.resctrl: list[str] = []
         """The groups of resctrl, the class before a monitoring group in it."""
+        self.user_unit = ""
+        """The scope, if it is one of the user's own systemd: only that may move anybody there."""
 
 
 def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
     """The steps of a process that joins *target*."""
     plan = Plan()
+    if target.user_unit:
+        plan += [Step(HOST, ops.attach_to_unit(target.user_unit), cgroup.ORIGIN)]
     plan += _enter(program, request, target, facts)
     plan += _join(request, target)
     if target.resctrl:

@@ -13,6 +13,21 @@ NO_SLOT = -1
 # ---- host: Python, in the runtime's namespaces
 
 
+def start_unit(name: str, *properties: str) -> Op:
+    """Let systemd start the scope *name* with the executor in it, and wait for that. StartTransientUnit."""
+    return Op("start_unit", name, *properties)
+
+
+def set_unit(name: str, *properties: str) -> Op:
+    """Change properties of the scope. SetUnitProperties."""
+    return Op("set_unit", name, *properties)
+
+
+def attach_to_unit(name: str) -> Op:
+    """Let the user's systemd move the executor into the scope. AttachProcessesToUnit."""
+    return Op("attach_to_unit", name)
+
+
 def make_cgroups(*directories: str) -> Op:
     """mkdir(2) each, with what the layout needs to make controllers usable there."""
     return Op("make_cgroups", *directories)

@@ -16,6 +16,24 @@ if TYPE_CHECKING:
         origin: str
         usage: str
 
+    class Property(Protocol):
+        """A property of a unit (cgroups.systemd_properties); `str` shows it."""
+
+        origin: str
+
+    class Unit(Protocol):
+        """The unit of systemd that the cgroups are made for (cgroups.systemd_placement)."""
+
+        name: str
+
+        @property
+        def properties(self) -> Sequence[Property]:
+            """Those that it starts with."""
+
+        @property
+        def late(self) -> Sequence[Property]:
+            """Those that wait until the container's process is in it."""
+
     class Placement(Protocol):
         """Where the container's cgroups are (cgroups.placement)."""
 
@@ -26,6 +44,10 @@ if TYPE_CHECKING:
         join: list[str]
         owner: int | None
         around: str
+
+        @property
+        def unit(self) -> Unit | None:
+            """None if the runtime makes the directories."""
 
         @property
         def writes(self) -> Sequence[Write]:

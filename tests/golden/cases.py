@@ -665,6 +665,66 @@ CASES: dict[str, tuple[str, Config]] = {
         {"process": {"noNewPrivileges": False}, **landlock(scoped=["signal"])},
     ),
     "landlock, a filter and no new privileges": ("landlock 6", landlock(scoped=["signal"])),
+    # systemd
+    "systemd": ("v2", {}),
+    "systemd with limits": (
+        "v2",
+        {
+            "annotations": {
+                "org.systemd.property.TimeoutStopSec": "10",
+                "org.systemd.property.After": "['network.target', 'a.service']",
+                "org.systemd.property.Description": "'the web'",
+            },
+            "linux": {
+                "cgroupsPath": "machine-pod.slice:engine:web",
+                "resources": {
+                    "devices": [{"allow": False}, {"allow": True, "type": "b", "major": 8}],
+                    "memory": {"limit": 1 << 28, "reservation": 1 << 27, "swap": 1 << 29},
+                    "cpu": {
+                        "shares": 512,
+                        "quota": 12345,
+                        "period": 50000,
+                        "cpus": "0-1,8",
+                        "mems": "0",
+                    },
+                    "pids": {"limit": 1},
+                    "blockIO": {
+                        "weight": 500,
+                        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1048576}],
+                        "throttleWriteIOPSDevice": [{"major": 8, "minor": 0, "rate": 0}],
+                    },
+                    "unified": {"memory.high": "200000000", "memory.oom.group": "1"},
+                },
+            },
+        },
+    ),
+    "systemd on a hybrid host": (
+        "hybrid",
+        {
+            "linux": {
+                "cgroupsPath": "-.slice::web",
+                "resources": {
+                    "memory": {"limit": 1 << 28},
+                    "cpu": {"shares": 512, "quota": -1, "cpus": "0"},
+                    "pids": {"limit": 100},
+                },
+            }
+        },
+    ),
+    "systemd of an unprivileged user": (
+        "unprivileged",
+        merged(
+            namespaces({"type": "user"}),
+            {
+                "linux": {
+                    "cgroupsPath": "user.slice:libpod:web",
+                    "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+                    "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}],
+                    "resources": {"pids": {"limit": 100}, "devices": [{"allow": False}]},
+                }
+            },
+        ),
+    ),
 }
 WITH_FILTER = (
     "new privileges with a filter",
@@ -672,4 +732,10 @@ WITH_FILTER = (
     "seccomp profile",
     "landlock with a filter",
     "landlock, a filter and no new privileges",
+)
+BY_SYSTEMD = (
+    "systemd",
+    "systemd with limits",
+    "systemd on a hybrid host",
+    "systemd of an unprivileged user",
 )

@@ -27,12 +27,14 @@ class ExecCase:
         filter: bool = False,
         container: Config | None = None,
         resctrl: list[str] | None = None,
+        unit: str = "",
         **request: Any,
     ) -> None:
         self.host = host
         self.process = merged(base()["process"], process or {})
         self.target = Target(INIT, PIDFD, namespaces, v1 or [], unified)
         self.target.resctrl = resctrl or []
+        self.target.user_unit = unit
         self.filter = filter
         self.container = container or {}
         """What is different from the base's container."""
@@ -54,6 +56,9 @@ EXEC_CASES: dict[str, ExecCase] = {
     "exec in a user namespace": ExecCase("v2", namespaces=["user", *LISTED]),
     "exec in a user namespace on an old kernel": ExecCase(
         "before 5.2", namespaces=["user", *LISTED], v1=V1_CGROUPS, unified=""
+    ),
+    "exec into a scope of a user": ExecCase(
+        "unprivileged", namespaces=["user", *LISTED], unit="web.scope"
     ),
     "exec as another user": ExecCase(
         "v2",

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from golden.cases import CASES, WITH_FILTER, base, merged
+from golden.cases import BY_SYSTEMD, CASES, WITH_FILTER, Config, base, merged
 from golden.exec_cases import EXEC_CASES
 from golden.facts import HOSTS
-from pyruntime.cgroups.placement import placement
+from pyruntime.cgroups.placement import Placement, placement
+from pyruntime.cgroups.systemd_placement import ManagerFacts
+from pyruntime.cgroups.systemd_placement import placement as systemd_placement
 from pyruntime.plan.create import create
 from pyruntime.plan.exec import check
 from pyruntime.plan.exec import exec as plan_exec
@@ -43,13 +45,21 @@ def plan_of_create(name: str) -> Plan:
         "web",
         "/bundle",
         "/bundle/rootfs",
-        placement=placement(spec, "web", facts),
+        placement=placement_of(name, spec),
         filter=FILTER if name in WITH_FILTER else None,
         fifo="/run/pyruntime/web/start.fifo",
         console_socket="/run/console.sock" if terminal else "",
         pid_file="/run/web.pid" if name == "base" else "",
     )
     return create(spec, request, facts)  # type: ignore[arg-type]
+
+
+def placement_of(name: str, spec: Config) -> Placement:
+    facts = HOSTS[CASES[name][0]]
+    if name not in BY_SYSTEMD:
+        return placement(spec, "web", facts)
+    own = "/user.slice/user-1000.slice/user@1000.service" if facts.rootless else ""
+    return systemd_placement(spec, "web", facts, ManagerFacts(257, own, user=facts.rootless))
 
 
 def plan_of_exec(name: str) -> Plan:
@@ -129,7 +139,7 @@ def test_nothing_is_mounted_or_made_once_the_users_identity_is_taken(name: str) 
     allowed = {
         *("bounding", "keep_capabilities", "setgroups", "setresgid", "setresuid", "capset"),
         *("ambient", "chdir_again", "find_executable", "seccomp", "wait_start", "hook", "exec"),
-        *("prlimit", "write_pid_file", "save_record"),
+        *("prlimit", "write_pid_file", "save_record", "set_unit"),
     }
 
     assert {step.op.name for step in after} <= allowed

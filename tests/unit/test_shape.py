@@ -11,7 +11,13 @@ from pyruntime.cli.table import VERBS
 
 ROOT = Path(__file__).parents[2]
 # What the build writes may lie in a checkout.
-GENERATED = {"_build.py", "_config_schema.py", "_schemas.py", "_libseccomp_cffi.py"}
+GENERATED = {
+    "_build.py",
+    "_config_schema.py",
+    "_schemas.py",
+    "_libseccomp_cffi.py",
+    "_libsystemd_cffi.py",
+}
 PYTHON = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "pyruntime").rglob("*.py")
