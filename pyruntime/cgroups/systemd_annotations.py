@@ -57,6 +57,7 @@ def _property(key: str, text: str) -> Property:
         # A time in seconds, as unit files have it: on the bus it is microseconds under another name.
         if name.endswith("Sec") and not name.endswith("USec") and name[-4].islower():
             name, signature, value = f"{name[:-3]}USec", "t", _microseconds(value, signature)
+            text = str(value)
     except ValueError as error:
         raise _wrong(key, f"{text!r} is not a GVariant text: {error}") from None
     return Property(name, signature, value, f"annotations {key}", text=text)

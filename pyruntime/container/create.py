@@ -320,7 +320,6 @@ def _record(spec: Spec, request: Request, placed: Placement, missing: list[str])
         cgroup_driver=placed.driver,
         cgroup_paths=placed.paths,
         made_cgroups=missing,
-        systemd_cgroup=placed.unit is not None,
         unit=placed.unit.name if placed.unit is not None else "",
         user_unit=placed.unit is not None and placed.unit.user,
         preserve_fds=request.preserve_fds,

@@ -18,7 +18,7 @@ VERSION = 1
 
 
 class Record:
-    """One container's record.json."""
+    """One container's record.json. *unit*: the scope that systemd made its cgroups for; *user_unit*: the user's own systemd."""
 
     __slots__ = (
         "annotations",
@@ -35,7 +35,6 @@ class Record:
         "preserve_fds",
         "resctrl",
         "rootfs",
-        "systemd_cgroup",
         "unit",
         "user_unit",
     )
@@ -54,7 +53,6 @@ class Record:
         cgroup_driver: str = "none",
         cgroup_paths: dict[str, str] | None = None,
         made_cgroups: list[str] | None = None,
-        systemd_cgroup: bool = False,
         unit: str = "",
         user_unit: bool = False,
         preserve_fds: int = 0,
@@ -74,11 +72,8 @@ class Record:
         self.cgroup_paths = cgroup_paths or {}
         self.made_cgroups = made_cgroups or []
         """Directories that did not exist before; nothing else is ever removed."""
-        self.systemd_cgroup = systemd_cgroup
         self.unit = unit
-        """The scope that systemd made the cgroups for, "" if it was not systemd."""
         self.user_unit = user_unit
-        """Whether that is the user's own instance of systemd."""
         self.preserve_fds = preserve_fds
         self.resctrl = resctrl or []
         """The directories of resctrl whose tasks its processes are."""
@@ -96,7 +91,7 @@ class Record:
             "created": self.created,
             "owner": self.owner,
             "annotations": self.annotations,
-            "systemdCgroup": self.systemd_cgroup,
+            "systemdCgroup": bool(self.unit),
             "cgroup": {
                 "driver": self.cgroup_driver,
                 "paths": self.cgroup_paths,
@@ -124,7 +119,6 @@ def record_of(document: dict[str, Any]) -> Record:
         cgroup_driver=document["cgroup"]["driver"],
         cgroup_paths=document["cgroup"]["paths"],
         made_cgroups=document["cgroup"]["made"],
-        systemd_cgroup=document["systemdCgroup"],
         unit=document["cgroup"].get("unit", ""),
         user_unit=document["cgroup"].get("userUnit", False),
         preserve_fds=document["preserveFds"],

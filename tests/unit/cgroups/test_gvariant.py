@@ -49,7 +49,7 @@ def test_a_value_has_its_type(text: str, signature: str, value: Any) -> None:
         ("uint32 1.5", "is not of the type u"),
         ("[]", "needs a type"),
         ("()", "no tuple without values"),
-        ("['a', 1]", "a number is not of the type s"),
+        ("['a', 1]", "1 is not of the type s"),
         ("[int32 1, uint32 2]", "in one array"),
         ("@maybe 1", "is not a type of D-Bus"),
         ("nothing", "'nothing' is not a value"),
