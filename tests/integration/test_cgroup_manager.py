@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+import requires
 from support import cgroups
 from support.config import Config, all_capabilities, drop_mount
 from support.container import MakeContainer
 
-pytestmark = pytest.mark.ours
+pytestmark = [
+    pytest.mark.ours,
+    requires.as_root("runs a container without a user namespace"),
+]
 
 DISABLED = ("--cgroup-manager", "disabled")
 
