@@ -25,7 +25,8 @@
     X(pipe2) X(execve) X(close_range) X(bpf) X(access) X(waitid) X(getdents64) X(faccessat) \
     X(pidfd_open) X(sched_setaffinity) X(memory) X(plan) X(hook) X(lookup) X(personality) \
     X(sched_setattr) X(ioprio_set) X(set_mempolicy) X(fork) X(waitpid) \
-    X(landlock_create_ruleset) X(landlock_add_rule) X(landlock_restrict_self) X(setxattr)
+    X(landlock_create_ruleset) X(landlock_add_rule) X(landlock_restrict_self) X(setxattr) \
+    X(eventfd)
 /* clang-format on */
 
 enum call {

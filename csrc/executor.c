@@ -26,7 +26,7 @@ int current_step;
 
 static int slots[MAX_SLOTS]; /* the descriptor plus one, so that untouched pages mean empty */
 static struct args args;
-static struct plan_header *plan;
+struct plan_header *plan;
 static size_t plan_size;
 
 int slot(int64_t number)
@@ -68,7 +68,7 @@ static const struct op *find_op(const char *name)
 {
     static const struct op *const tables[] = {entry_ops,    idmap_ops,   mount_ops,    rootfs_ops,
                                               file_ops,     process_ops, schedule_ops, start_ops,
-                                              landlock_ops, NULL};
+                                              landlock_ops, notify_ops,  NULL};
 
     for (const struct op *const *table = tables; *table; table++)
         for (const struct op *op = *table; op->name; op++)

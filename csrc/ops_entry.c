@@ -200,6 +200,13 @@ static int op_device_filter(struct args *a)
     return call_bpf(BPF_PROG_ATTACH, &attach, sizeof(attach));
 }
 
+static _Noreturn void end_as_parent(int pid)
+{
+    sync_report(REPORT_CLONED, current_step, pid, 0);
+    notify_serve(pid);
+    _exit(0);
+}
+
 /* The child is the runtime's, not ours (CLONE_PARENT): it waits for it, and nobody else can. */
 static int op_clone(struct args *a)
 {
@@ -208,24 +215,21 @@ static int op_clone(struct args *a)
 
     if (a->n[1] >= 0 && cgroup_fd < 0)
         return cgroup_fd;
-    pid = call_clone3((uint64_t)a->n[0] | CLONE_PARENT, cgroup_fd, NULL);
-    if (pid > 0) {
-        sync_report(REPORT_CLONED, current_step, pid, 0);
-        _exit(0);
-    }
+    pid = call_clone3((uint64_t)a->n[0] | CLONE_PARENT, cgroup_fd, notify_pidfd());
+    if (pid > 0)
+        end_as_parent(pid);
     return pid;
 }
 
 /* Before 5.3, or where a filter hides clone3. */
 static int op_clone_classic(struct args *a)
 {
+    int *pidfd = notify_pidfd();
     unsigned long flags = (unsigned long)a->n[0] | CLONE_PARENT | 17 /* SIGCHLD */;
-    long pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    long pid = syscall(SYS_clone, flags | (pidfd ? CLONE_PIDFD : 0), NULL, pidfd, NULL, NULL);
 
-    if (pid > 0) {
-        sync_report(REPORT_CLONED, current_step, (int)pid, 0);
-        _exit(0);
-    }
+    if (pid > 0)
+        end_as_parent((int)pid);
     return pid < 0 ? fail(CALL_clone, errno) : 0;
 }
 

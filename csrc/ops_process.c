@@ -145,7 +145,7 @@ static int op_ambient(struct args *a)
 }
 
 /* seccomp REQUIRED PREFERRED PROGRAM: flags that only make it quicker are dropped when the kernel does not know them. */
-static int op_seccomp(struct args *a)
+int load_filter(struct args *a)
 {
     struct sock_fprog program = {
         .len = (unsigned short)(a->blob.length / sizeof(struct sock_filter)),
@@ -155,6 +155,13 @@ static int op_seccomp(struct args *a)
 
     if (result == -EINVAL && a->n[1])
         result = call_seccomp(SECCOMP_SET_MODE_FILTER, (unsigned)a->n[0], &program);
+    return result;
+}
+
+static int op_seccomp(struct args *a)
+{
+    int result = load_filter(a);
+
     return result < 0 ? result : 0;
 }
 

@@ -131,7 +131,7 @@ static void close_each(unsigned first, unsigned last)
 static int close_from(unsigned first, int keep_fd)
 {
     for (unsigned fd = first, start = first; fd < 4096; fd++) {
-        if (!sync_is_ours((int)fd) && (int)fd != keep_fd)
+        if (!sync_is_ours((int)fd) && !notify_is_ours((int)fd) && (int)fd != keep_fd)
             continue;
         if (fd > start && call_close_range(start, fd - 1, 0) < 0)
             close_each(start, fd - 1);

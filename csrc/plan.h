@@ -21,7 +21,13 @@ struct plan_header {
     uint32_t
         stamps; /* offset of uint64_t[steps], nanoseconds of CLOCK_MONOTONIC when a step began; 0: none */
     uint32_t blobs; /* offset of the first blob */
+    /* Between the executor and its child, which share this page: ops_notify.c */
+    int pidfd;       /* of the child */
+    int listener;    /* of seccomp, plus one; 0: not yet, -1: none */
+    int handed_over; /* whether the agent has it */
 };
+
+extern struct plan_header *plan;
 
 struct blob {
     const void *data;
@@ -44,7 +50,7 @@ struct op {
 };
 
 extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[],
-    process_ops[], schedule_ops[], start_ops[], landlock_ops[];
+    process_ops[], schedule_ops[], start_ops[], landlock_ops[], notify_ops[];
 
 /* ---- descriptors */
 
@@ -90,6 +96,13 @@ void sync_report(enum report_kind kind, int step, int value, int call);
 int sync_wait(void);           /* for one byte of the runtime; -EPIPE when it has gone */
 int sync_is_ours(int fd);      /* whether close_fds must keep it */
 void sync_switch(int fifo_fd); /* from the pipes to the start fifo */
+
+/* ---- seccomp, and its listener */
+
+int load_filter(struct args *a); /* REQUIRED PREFERRED PROGRAM: what seccomp(2) gives, or -errno */
+int *notify_pidfd(void);         /* where clone shall put the child's pidfd; NULL: not needed */
+void notify_serve(int pid);      /* the executor's last duty, after the clone */
+int notify_is_ours(int fd);      /* whether close_fds must keep it */
 
 int number(const char *text, int64_t *value); /* strict decimal; -EINVAL */
 extern int current_step;

@@ -71,16 +71,19 @@ def linux() -> dict[str, Any]:
 
 
 def seccomp() -> dict[str, Any]:
-    """Actions that need a listener are not supported yet, so they are not listed."""
+    """Known is what a profile may say, supported what this kernel has of it."""
+    from pyruntime.linux.calls import seccomp_knows_flag
+    from pyruntime.linux.flags import SECCOMP_FILTER_FLAG_NEW_LISTENER as LISTENER
     from pyruntime.seccomp.architectures import TOKENS
     from pyruntime.seccomp.rules import FLAGS
 
-    actions = sorted(name for name in ACTIONS if name != "SCMP_ACT_NOTIFY")
+    # How to wait for a listener is asked for together with one.
+    asked = {name: flag | LISTENER if "WAIT" in name else flag for name, flag in FLAGS.items()}
     return {
         "enabled": True,
-        "actions": actions,
+        "actions": sorted(ACTIONS),
         "operators": sorted(OPERATORS),
         "archs": sorted(TOKENS),
         "knownFlags": sorted(FLAGS),
-        "supportedFlags": sorted(FLAGS),
+        "supportedFlags": sorted(name for name in FLAGS if seccomp_knows_flag(asked[name])),
     }

@@ -197,10 +197,7 @@ def filter_of(spec: Spec, root: str, facts: Facts) -> Filter | None:
         return None
     from pyruntime.seccomp.cache import load as load_filter
 
-    found = load_filter(profile, architecture=facts.architecture, cache_dir=f"{root}/~seccomp")
-    if found.notify:
-        raise Error("/linux/seccomp: SCMP_ACT_NOTIFY is not supported yet")
-    return found
+    return load_filter(profile, architecture=facts.architecture, cache_dir=f"{root}/~seccomp")
 
 
 def _prepare(

@@ -24,6 +24,7 @@ from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan.exec import Target, check
 from pyruntime.plan.exec import exec as plan_exec
 from pyruntime.plan.request import Request
+from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ def execute(
         target.user_unit = record.unit if record.user_unit else ""
         if facts.in_user_namespace or "user" in target.namespaces:
             facts.setgroups_denied = host.read(f"/proc/{init.pid}/setgroups").strip() == "deny"
+        if request.filter is not None and request.filter.notify:
+            state = encode(lifecycle.state(container))
+            target.state = state.decode("utf-8", "surrogateescape")
         plan = plan_exec(program, spec, request, target, facts)
     except BaseException:
         abandon(executor)

@@ -124,6 +124,12 @@ class Executor:
                 os.close(fd)
         self._report_fd = self._go_fd = self._plan_fd = -1
 
+    def end(self) -> None:
+        """End it, whatever it is waiting for."""
+        if self.pid > 0:
+            os.kill(self.pid, 9)  # our child, not yet waited for: the pid is its own
+            self.reap()
+
     def reap(self) -> int:
         """Wait for the executor itself (its child is ours already); its wait status."""
         if self.pid <= 0:

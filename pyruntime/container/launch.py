@@ -121,6 +121,7 @@ class Launch:
                 self.executor.go_on()
             elif kind == FAILED:
                 raise self._failure(step, value, call)
+        self.executor.reap()  # unless that was long ago, it has handed a listener over
 
     def finish(self) -> None:
         """Wait until execve has happened: the way back closes, or brings the failure."""
@@ -143,7 +144,8 @@ class Launch:
         self.pid = pid
         self.on_failure(self._kill_init)
         self.init = init_of(pid)
-        self.executor.reap()
+        if not any(step.op.name == "hand_over" for step in self.plan):
+            self.executor.reap()
 
     def _host_steps(self, index: int) -> int:
         """Do the host steps from *index* on; the index of the first that is not one."""
@@ -167,8 +169,8 @@ class Launch:
         from pyruntime.container import report
 
         step = self.plan.steps[min(self.executor.current_step(), len(self.plan) - 1)]
-        pid, self.pid = self.pid or self.executor.pid, 0
-        status = _wait(pid)
+        pid, self.pid = self.pid, 0
+        status = _wait(pid) if pid else self.executor.reap()
         if self.cgroup.oom_kills():
             return Error("container init was OOM-killed (memory limit too low?)")
         text = f"{step.origin or step.op.name}: init ended: {report.wait_status(status)}"
@@ -184,8 +186,7 @@ class Launch:
     def undo(self, error: BaseException) -> None:
         """Undo in reverse; an undo that fails becomes a note on *error*."""
         self.executor.close()
-        if self.pid == 0:
-            self.executor.reap()
+        self.executor.end()
         while self._undo:
             step = self._undo.pop()
             try:

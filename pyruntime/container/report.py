@@ -64,6 +64,15 @@ HINTS = {
     ("write_proc", errno.EACCES): "lowering the score needs CAP_SYS_RESOURCE",
     ("write_proc", errno.ENOENT): "no profile of this name is loaded in the kernel",
     ("connect", errno.ECONNREFUSED): "nobody listens on this socket",
+    ("connect", errno.EPROTOTYPE): "the socket is not one of type SOCK_STREAM",
+    ("seccomp", errno.EINVAL): "this kernel lacks one of these flags",
+    ("seccomp_notify", errno.EINVAL): "this kernel lacks one of these flags",
+    (
+        "seccomp_notify",
+        errno.EBUSY,
+    ): "the runtime itself is under a filter with a listener, and the kernel takes one",
+    ("seccomp_notify", errno.EAGAIN): "the agent does not read what it is sent",
+    ("seccomp_notify", errno.EPIPE): "the agent has closed the connection",
     ("console", errno.ENOENT): "a terminal needs a mount of type devpts on /dev/pts",
     ("sysctl", errno.ENOENT): "this kernel has no such parameter",
     (

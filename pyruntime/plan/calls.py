@@ -36,6 +36,7 @@ CALLS = (
     *(["sched_setaffinity", "memory", "plan", "hook", "lookup", "personality"]),
     *(["sched_setattr", "ioprio_set", "set_mempolicy", "fork", "waitpid"]),
     *(["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "setxattr"]),
+    "eventfd",
 )
 
 HOOK_STATUS = 4096

@@ -90,10 +90,19 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     if program is not None:
         steps += process.connect_console(program, request)
         steps += identity.oom_score(program)
+        steps += _reach_agent(spec, request)
     steps += idmapped.open_all(spec, request, facts)
     steps += namespaces.join(spec, request, facts)
     steps += _names(spec, ENTRY)
     return steps + namespaces.clone(spec, request, facts)
+
+
+def _reach_agent(spec: Spec, request: Request) -> list[Step]:
+    if request.filter is None or not request.filter.notify:
+        return []
+    from pyruntime.plan import notify
+
+    return notify.connect(request, notify.state_of_new(spec, request))
 
 
 def _resctrl(spec: Spec, request: Request, facts: Facts) -> list[Step]:

@@ -10,6 +10,7 @@ import os
 from pyruntime.errors import SpecError
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan import cgroup, identity, mount_ops, ops, process, scheduling
+from pyruntime.plan.namespaces import shared
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Op, Plan, Step
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ class Target:
         "pid",
         "pidfd",
         "resctrl",
+        "state",
         "unified_cgroup",
         "user_unit",
     )
@@ -57,6 +59,8 @@ class Target:
         """The groups of resctrl, the class before a monitoring group in it."""
         self.user_unit = ""
         """The scope, if it is one of the user's own systemd: only that may move anybody there."""
+        self.state = ""
+        """As JSON; only for an agent of seccomp."""
 
 
 def exec(program: Process, spec: Spec, request: Request, target: Target, facts: Facts) -> Plan:
@@ -108,6 +112,10 @@ def _enter(program: Process, request: Request, target: Target, facts: Facts) -> 
     steps += _unified_cgroup(request, target, facts)
     steps += process.connect_console(program, request)
     steps += identity.oom_score(program)
+    if request.filter is not None and request.filter.notify:
+        from pyruntime.plan import notify
+
+        steps += notify.connect(request, (target.state,))
     steps.append(Step(ENTRY, ops.set_dumpable(0)))
     steps += _namespaces(request, target, facts)
     return [*steps, Step(ENTRY, _clone(request, facts))]
@@ -130,10 +138,11 @@ def _unified_cgroup(request: Request, target: Target, facts: Facts) -> list[Step
 
 
 def _clone(request: Request, facts: Facts) -> Op:
+    flags = shared(request)
     if "clone3" not in facts.features:
-        return ops.clone_classic(0)
+        return ops.clone_classic(flags)
     slot = request.slots.of("cgroup")
-    return ops.clone(0, ops.NO_SLOT if slot is None else slot)
+    return ops.clone(flags, ops.NO_SLOT if slot is None else slot)
 
 
 def _join(request: Request, target: Target) -> list[Step]:

@@ -135,7 +135,8 @@ def load_filter(filter: Filter | None) -> list[Step]:
     """The seccomp program."""
     if filter is None:
         return []
-    op = ops.seccomp(filter.flags, filter.optional_flags, filter.bpf)
+    load = ops.seccomp_notify if filter.notify else ops.seccomp
+    op = load(filter.flags, filter.optional_flags, filter.bpf)
     return [Step(INSIDE, op, "linux.seccomp")]
 
 

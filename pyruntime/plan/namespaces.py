@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from pyruntime.errors import Unsupported
-from pyruntime.linux.flags import CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER
+from pyruntime.linux.flags import CLONE_FILES, CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan import ops
 from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
@@ -104,13 +104,18 @@ def clone(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     for namespace in spec.get("linux", {}).get("namespaces") or ():
         if not namespace.get("path"):
             flags |= TYPES[namespace["type"]][0]
-    flags &= ~LATE
+    flags = flags & ~LATE | shared(request)
     slot = request.slots.of("cgroup")
     if "clone3" in facts.features:
         op = ops.clone(flags, ops.NO_SLOT if slot is None else slot)
     else:
         op = ops.clone_classic(flags)
     return [Step(ENTRY, op, "linux.namespaces")]
+
+
+def shared(request: Request) -> int:
+    """CLONE_FILES where the executor has to hand a descriptor of init's over (plan.notify)."""
+    return 0 if request.slots.of("listener") is None else CLONE_FILES
 
 
 def late(spec: Spec) -> list[Step]:

@@ -156,6 +156,11 @@ def connect(slot: int, path: str) -> Op:
     return Op("connect", slot, path)
 
 
+def hand_over(slot: int, message: list[str]) -> Op:
+    """Where the listener of seccomp goes: the connection in *slot*; *message* is cut where the pid's digits go."""
+    return Op("hand_over", slot, *message)
+
+
 def setns(slot: int, flags: int, path: str) -> Op:
     """setns(2): join the namespaces of *slot*; *path* is for the reader."""
     return Op("setns", slot, flags, path)
@@ -334,6 +339,11 @@ def ambient(capabilities: int) -> Op:
 def seccomp(required_flags: int, preferred_flags: int, program: bytes) -> Op:
     """seccomp(SECCOMP_SET_MODE_FILTER); preferred flags are dropped where the kernel does not know them."""
     return Op("seccomp", required_flags, preferred_flags, program)
+
+
+def seccomp_notify(required_flags: int, preferred_flags: int, program: bytes) -> Op:
+    """As `seccomp`, with a listener; done when the agent of `hand_over` has been sent it."""
+    return Op("seccomp_notify", required_flags, preferred_flags, program)
 
 
 def home(uid: int) -> Op:

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
         bpf: bytes
         flags: int
+        listener_metadata: str
+        listener_path: str
+        notify: bool
         optional_flags: int
 
 

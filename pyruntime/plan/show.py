@@ -75,7 +75,9 @@ KINDS: dict[str, Callable[[int], str]] = {
     "slot": _slot,
     "ms": lambda value: _short(value, flags.MOUNT_FLAGS, "MS_"),
     "attr": lambda value: _short(value, flags.MOUNT_ATTRS, "MOUNT_ATTR_"),
-    "clone": lambda value: _short(value, flags.CLONE_FLAGS, "CLONE_NEW") or "no namespace",
+    "clone": lambda value: (
+        _short(value, flags.CLONE_FLAGS, "CLONE_NEW").replace("clone_", "") or "no namespace"
+    ),
     "open": lambda value: names(value, OPEN_FLAGS) if value else "O_RDONLY",
     "target": lambda value: _short(value, TARGET_FLAGS, ""),
     "propagation": lambda value: _short(value, PROPAGATION, ""),
@@ -104,6 +106,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "open_cgroup": ("slot", "", "open"),
     "adopt": ("slot", ""),
     "connect": ("slot", ""),
+    "hand_over": ("slot", ""),
     "open_tree": ("slot", "", "recursive"),
     "make_userns": ("slot", "", ""),
     "idmap": ("slot", "slot", "recursive"),
@@ -132,6 +135,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "capset": ("caps", "caps", "caps"),
     "ambient": ("caps",),
     "seccomp": ("seccomp", "seccomp", ""),
+    "seccomp_notify": ("seccomp", "seccomp", ""),
     "landlock_ruleset": ("slot", "version", "landlock_fs", "landlock_net", "landlock_scope"),
     "landlock_path": ("slot", "", "landlock_fs", "optional"),
     "landlock_port": ("slot", "", "landlock_net"),

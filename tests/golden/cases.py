@@ -112,6 +112,17 @@ USER = merged(namespaces({"type": "user"}), {"linux": {"uidMappings": MAP, "gidM
 DEV = mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k")
 ENGINE_CAPABILITIES = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
+AGENT = {
+    "linux": {
+        "seccomp": {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "listenerPath": "/run/agent.sock",
+            "listenerMetadata": "for you",
+            "syscalls": [{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}],
+        }
+    }
+}
+
 # By name: the host, and what is different from the base.
 CASES: dict[str, tuple[str, Config]] = {
     "base": ("v2", {}),
@@ -725,6 +736,14 @@ CASES: dict[str, tuple[str, Config]] = {
             },
         ),
     ),
+    # seccomp, with a listener
+    "seccomp agent": ("v2", merged(AGENT, {"annotations": {"a": "b"}})),
+    "seccomp agent and new privileges": (
+        "v2",
+        merged(AGENT, {"process": {"noNewPrivileges": False}}),
+    ),
+    "seccomp agent on an old kernel": ("before 5.2", AGENT),
+    "seccomp agent without a process": ("v2", {**AGENT, "process": None}),
 }
 WITH_FILTER = (
     "new privileges with a filter",
@@ -739,3 +758,4 @@ BY_SYSTEMD = (
     "systemd on a hybrid host",
     "systemd of an unprivileged user",
 )
+WITH_AGENT = tuple(name for name in CASES if name.startswith("seccomp agent"))

@@ -28,6 +28,7 @@ class ExecCase:
         container: Config | None = None,
         resctrl: list[str] | None = None,
         unit: str = "",
+        agent: bool = False,
         **request: Any,
     ) -> None:
         self.host = host
@@ -35,9 +36,11 @@ class ExecCase:
         self.target = Target(INIT, PIDFD, namespaces, v1 or [], unified)
         self.target.resctrl = resctrl or []
         self.target.user_unit = unit
-        self.filter = filter
         self.container = container or {}
         """What is different from the base's container."""
+        self.target.state = '{"id":"web"}'
+        self.filter = filter
+        self.agent = agent
         self.request = request
 
 
@@ -72,6 +75,10 @@ EXEC_CASES: dict[str, ExecCase] = {
         "v2", {"noNewPrivileges": False}, filter=True
     ),
     "exec without new privileges and with a filter": ExecCase("v2", filter=True),
+    "exec with a seccomp agent": ExecCase("v2", agent=True),
+    "exec with a seccomp agent and new privileges": ExecCase(
+        "v2", {"noNewPrivileges": False}, agent=True
+    ),
     "exec with a terminal": ExecCase(
         "v2",
         {"terminal": True, "consoleSize": {"height": 24, "width": 80}},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.cases import BY_SYSTEMD, CASES, WITH_FILTER, Config, base, merged
+from golden.cases import BY_SYSTEMD, CASES, WITH_AGENT, WITH_FILTER, Config, base, merged
 from golden.exec_cases import EXEC_CASES
 from golden.facts import HOSTS
 from pyruntime.cgroups.placement import Placement, placement
@@ -25,6 +25,14 @@ from support.specification import properties, rows, used
 PLANS = Path(__file__).parent / "plans"
 EVERY = [*CASES, *EXEC_CASES]
 FILTER = Filter(bytes(80), flags=0, optional_flags=4, notify=False)
+AGENT = Filter(
+    bytes(80),
+    flags=8,
+    optional_flags=4,
+    notify=True,
+    listener_path="/run/agent.sock",
+    listener_metadata="for you",
+)
 
 
 def text_of(name: str) -> str:
@@ -46,7 +54,7 @@ def plan_of_create(name: str) -> Plan:
         "/bundle",
         "/bundle/rootfs",
         placement=placement_of(name, spec),
-        filter=FILTER if name in WITH_FILTER else None,
+        filter=AGENT if name in WITH_AGENT else FILTER if name in WITH_FILTER else None,
         fifo="/run/pyruntime/web/start.fifo",
         console_socket="/run/console.sock" if terminal else "",
         pid_file="/run/web.pid" if name == "base" else "",
@@ -71,7 +79,7 @@ def plan_of_exec(name: str) -> Plan:
         "web",
         "/bundle",
         "/bundle/rootfs",
-        filter=FILTER if case.filter else None,
+        filter=AGENT if case.agent else FILTER if case.filter else None,
         **case.request,
     )
     return plan_exec(spec["process"], spec, request, case.target, HOSTS[case.host])  # type: ignore[arg-type]
@@ -139,7 +147,7 @@ def test_nothing_is_mounted_or_made_once_the_users_identity_is_taken(name: str) 
     allowed = {
         *("bounding", "keep_capabilities", "setgroups", "setresgid", "setresuid", "capset"),
         *("ambient", "chdir_again", "find_executable", "seccomp", "wait_start", "hook", "exec"),
-        *("prlimit", "write_pid_file", "save_record", "set_unit"),
+        *("prlimit", "write_pid_file", "save_record", "set_unit", "seccomp_notify"),
     }
 
     assert {step.op.name for step in after} <= allowed
@@ -148,7 +156,10 @@ def test_nothing_is_mounted_or_made_once_the_users_identity_is_taken(name: str) 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_filter_is_last_where_privileges_cannot_come_back(name: str) -> None:
     plan = plan_of(name)
-    filters, forbidden = positions(plan, "seccomp"), positions(plan, "no_new_privs")
+    filters, forbidden = (
+        positions(plan, "seccomp", "seccomp_notify"),
+        positions(plan, "no_new_privs"),
+    )
     if not filters:
         return
 
@@ -205,7 +216,9 @@ def test_masks_are_those_of_the_runtime(name: str) -> None:
 def test_the_last_step_is_the_program_or_the_wait_for_it(name: str) -> None:
     last = list(plan_of(name))[-1]
 
-    assert last.op.name == ("wait_start" if name == "no process" else "exec")
+    assert last.op.name == (
+        "wait_start" if name.endswith(("no process", "without a process")) else "exec"
+    )
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -215,3 +228,16 @@ def test_the_runtimes_side_comes_before_the_clone_or_stops_init(name: str) -> No
 
     assert [step.side for step in list(plan)[:clone] if step.side not in (HOST, ENTRY)] == []
     assert [step.side for step in list(plan)[clone + 1 :] if step.side == ENTRY] == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_agent_is_reached_before_namespaces_are_joined_and_gets_one_listener(name: str) -> None:
+    plan = plan_of(name)
+    reached, filters = positions(plan, "hand_over"), positions(plan, "seccomp_notify")
+    clone = position(plan, "clone", "clone_classic")
+
+    assert len(reached) == len(filters) <= 1
+    # The executor stays for it, with the same descriptors: CLONE_FILES.
+    assert bool(int(plan.steps[clone].op.args[0]) & 0x400) == bool(filters)
+    for one in reached:
+        assert one < min([*positions(plan, "setns"), clone])

@@ -15,6 +15,7 @@ from pyruntime.plan import mount_options, scheduling
 from pyruntime.seccomp import architectures, rules
 from pyruntime.spec.rules import version
 from pyruntime.spec.validate import validate
+from requires import KERNEL
 from unit.spec.spec_documents import changed, full, minimal
 
 # config.md, "Linux mount options", and the one that its table forgets.
@@ -124,10 +125,24 @@ def test_what_is_listed_is_a_table_of_the_planner(document: dict[str, Any]) -> N
     assert linux["namespaces"] == sorted(namespaces.TYPES)
     assert linux["capabilities"] == list(capabilities.NAMES)
     assert linux["seccomp"]["archs"] == sorted(architectures.TOKENS)
+    assert linux["seccomp"]["actions"] == sorted(rules.ACTIONS)
     assert linux["seccomp"]["operators"] == sorted(rules.OPERATORS)
     assert linux["seccomp"]["knownFlags"] == sorted(rules.FLAGS)
     assert linux["memoryPolicy"]["modes"] == sorted(scheduling.MEMORY_MODES)
     assert linux["memoryPolicy"]["flags"] == sorted(scheduling.MEMORY_FLAGS)
+
+
+def test_flags_that_are_supported_are_those_of_this_kernel(document: dict[str, Any]) -> None:
+    since = {
+        "SECCOMP_FILTER_FLAG_TSYNC": (3, 17),
+        "SECCOMP_FILTER_FLAG_LOG": (4, 14),
+        "SECCOMP_FILTER_FLAG_SPEC_ALLOW": (4, 17),
+        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": (5, 19),
+    }
+    seccomp = document["linux"]["seccomp"]
+
+    assert set(since) == set(seccomp["knownFlags"])
+    assert seccomp["supportedFlags"] == sorted(name for name in since if since[name] <= KERNEL)
 
 
 def test_the_names_of_a_memory_policy_are_accepted(document: dict[str, Any]) -> None:
