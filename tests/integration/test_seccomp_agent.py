@@ -243,6 +243,7 @@ def test_path_of_the_listener_may_be_long(
     shutil.rmtree(work / ("d" * 100))
 
 
+@requires.as_root("runs a container without a user namespace")
 def test_container_in_a_user_namespace_has_an_agent_too(
     container: MakeContainer, config: Config, agent: Agent
 ) -> None:
