@@ -57,7 +57,7 @@ def linux() -> dict[str, Any]:
             "v1": True,
             "v2": True,
             "systemd": True,
-            "systemdUser": True,
+            "systemdUser": False,
             "rdma": True,
         },
         "seccomp": seccomp(),
