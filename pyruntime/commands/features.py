@@ -57,7 +57,7 @@ def linux() -> dict[str, Any]:
             "v1": True,
             "v2": True,
             "systemd": True,
-            "systemdUser": False,
+            "systemdUser": True,
             "rdma": True,
         },
         "seccomp": seccomp(),

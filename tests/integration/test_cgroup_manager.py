@@ -60,11 +60,7 @@ def test_it_is_started_killed_and_deleted_without_the_option(
     ("change", "place"),
     [
         ({"resources": {"pids": {"limit": 5}}}, "pids"),
-        pytest.param(
-            {"resources": {"devices": [{"allow": False, "access": "rwm"}]}},
-            "devices",
-            marks=requires.as_root("restricts devices"),
-        ),
+        ({"resources": {"devices": [{"allow": False, "access": "rwm"}]}}, "devices"),
     ],
     ids=["limit", "devices"],
 )
