@@ -34,6 +34,7 @@ class Setting:
 SETTINGS = (
     Setting("v2"),
     Setting("v2-systemd", guest=("--systemd",), pytest=("--cgroup", SERVICE)),
+    Setting("v2-user", guest=("--user", "tester"), skips=("expected-skips-user.txt",)),
 )
 AS_ROOT = [each for each in SETTINGS if "--user" not in each.guest]
 

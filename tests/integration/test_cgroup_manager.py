@@ -60,7 +60,11 @@ def test_it_is_started_killed_and_deleted_without_the_option(
     ("change", "place"),
     [
         ({"resources": {"pids": {"limit": 5}}}, "pids"),
-        ({"resources": {"devices": [{"allow": False, "access": "rwm"}]}}, "devices"),
+        pytest.param(
+            {"resources": {"devices": [{"allow": False, "access": "rwm"}]}},
+            "devices",
+            marks=requires.as_root("restricts devices"),
+        ),
     ],
     ids=["limit", "devices"],
 )

@@ -228,10 +228,10 @@ def test_defaults_is_accepted_on_any_mount(container: MakeContainer, config: Con
 @pytest.mark.parametrize("option", ["async", "loud", "silent", "nolazytime", "iversion", "noiversion", "mand", "nomand",
                                     "norelatime", "nostrictatime", "diratime", "atime", "symfollow", "noacl", "acl"])  # fmt: skip
 def test_option_without_a_visible_effect_is_accepted(
-    container: MakeContainer, config: Config, option: str
+    container: MakeContainer, config: Config, work: Path, option: str
 ) -> None:
     if option in ("noacl", "acl", "symfollow"):
-        config["mounts"].append(bind("/tmp", "/mnt", option))
+        config["mounts"].append(bind(work, "/mnt", option))
     else:
         config["mounts"].append(mount("/mnt", "tmpfs", "tmpfs", option))
 

@@ -17,7 +17,7 @@ import pytest
 
 import requires
 from support.agent import Agent
-from support.config import Config
+from support.config import Config, add_user_namespace
 from support.container import INSIDE, Container, MakeContainer
 from support.wait import wait_until
 
@@ -247,9 +247,7 @@ def test_path_of_the_listener_may_be_long(
 def test_container_in_a_user_namespace_has_an_agent_too(
     container: MakeContainer, config: Config, agent: Agent
 ) -> None:
-    config["linux"]["namespaces"].append({"type": "user"})
-    maps = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    config["linux"].update(uidMappings=maps, gidMappings=maps)
+    add_user_namespace(config)
     config["linux"]["seccomp"] = notify(agent.path, "write")
     c = container(config, "print", "x")
     for path in (c.bundle, c.rootfs):
