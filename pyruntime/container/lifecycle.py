@@ -8,7 +8,7 @@ from pyruntime import SPEC_VERSION
 from pyruntime.cgroups import cgroup_of
 from pyruntime.container import status
 from pyruntime.container.store import Container
-from pyruntime.errors import Error, WrongState
+from pyruntime.errors import Error, HookError, WrongState
 from pyruntime.spec import load
 
 TYPE_CHECKING = False
@@ -80,14 +80,18 @@ def start(container: Container) -> None:
         raise Error("cannot start a container without a process: config.json has none")
     from pyruntime.container.starting import release
 
-    release(container, init, record.rootfs)
+    try:
+        release(container, init, record.rootfs)
+    except HookError as error:
+        error.notes += destroy(container, record, force=True)
+        raise
     container.unlink("start.fifo")
     if (spec.get("hooks") or {}).get("poststart"):
         _poststart(container, record, spec, init)
 
 
 def _poststart(container: Container, record: Record, spec: Spec, init: Init) -> None:
-    """Since 1.3 a failure stops the container: steps 12 and 13 of the lifecycle follow."""
+    """As with startContainer hooks a failure stops the container: steps 12 and 13 of the lifecycle follow."""
     from pyruntime.container import hooks
 
     given = hooks.state_of(spec, container.id, record.bundle, status.RUNNING, init.pid)

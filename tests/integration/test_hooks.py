@@ -423,6 +423,21 @@ def test_poststop_hooks_run_after_a_failed_poststart_hook(
     assert not c.exists
 
 
+@pytest.mark.ours
+def test_poststop_hooks_run_after_a_failed_start_container_hook(
+    container: MakeContainer, config: Config
+) -> None:
+    c = container(config, "pause")
+    add_hook(c, "startContainer", "exit", "1")
+    add_hook(c, "poststop")
+    c.create()
+
+    c.refuses("start")
+
+    assert Log(c).order() == ["startContainer", "poststop"]
+    assert not c.exists
+
+
 def test_poststop_hooks_run_after_a_forced_delete(container: MakeContainer, config: Config) -> None:
     c = container(config, "pause")
     add_hook(c, "poststop")
