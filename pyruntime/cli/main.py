@@ -132,6 +132,8 @@ def command(verb: str) -> Callable[[Call], int]:
             from pyruntime.commands.pause import run
         case "resume":
             from pyruntime.commands.resume import run
+        case "update":
+            from pyruntime.commands.update import run
         case "run":
             from pyruntime.commands.run import run
         case "exec":

@@ -156,6 +156,28 @@ EXEC = (
     Option("ignore-paused", "", FLAG, "do not refuse a paused container (it waits until resumed)"),
 )
 
+UPDATE = (
+    Option(
+        "resources", "r", STR, "take them from a file like linux.resources, or -", metavar="FILE"
+    ),
+    Option("memory", "", STR, "most memory, such as 512m; -1: no limit", metavar="SIZE"),
+    Option("memory-reservation", "", STR, "memory that is protected", metavar="SIZE"),
+    Option("memory-swap", "", STR, "most memory and swap together", metavar="SIZE"),
+    Option("cpu-share", "", STR, "share of the CPU when it is scarce (1024)", metavar="N"),
+    Option("cpu-quota", "", STR, "microseconds of CPU in each period", metavar="N"),
+    Option("cpu-period", "", STR, "length of a period in microseconds", metavar="N"),
+    Option("cpu-burst", "", STR, "microseconds to be saved up", metavar="N"),
+    Option("cpu-rt-runtime", "", STR, "microseconds of real-time in each period", metavar="N"),
+    Option("cpu-rt-period", "", STR, "length of a real-time period", metavar="N"),
+    Option("cpu-idle", "", STR, "1: only when nothing else runs", metavar="N"),
+    Option("cpuset-cpus", "", STR, "processors, such as 0-3,6", metavar="LIST"),
+    Option("cpuset-mems", "", STR, "memory nodes", metavar="LIST"),
+    Option("pids-limit", "", STR, "most processes; -1: no limit", metavar="N"),
+    Option("blkio-weight", "", STR, "weight of block IO, 10 to 1000", metavar="N"),
+    Option("kernel-memory", "", STR, "accepted, without effect", metavar="SIZE", hidden=True),
+    Option("kernel-memory-tcp", "", STR, "accepted, without effect", metavar="SIZE", hidden=True),
+)
+
 FORMAT = Option(
     "format", "f", STR, "form of the output", default="table", choices=("table", "json")
 )
@@ -180,6 +202,7 @@ VERBS = {
         ),
         Verb("pause", "freeze every process of a container"),
         Verb("resume", "let a paused container go on"),
+        Verb("update", "change the limits of a container", UPDATE),
         Verb(
             "run",
             "create and start a container, wait for it, delete it",

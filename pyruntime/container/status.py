@@ -21,6 +21,7 @@ TRANSITIONS: dict[str, dict[str, str | None]] = {
     "pause": {CREATED: PAUSED, RUNNING: PAUSED},
     "resume": {PAUSED: RUNNING},
     "exec": {CREATED: CREATED, RUNNING: RUNNING},
+    "update": {CREATED: CREATED, RUNNING: RUNNING, PAUSED: PAUSED},
     "ps": {CREATED: CREATED, RUNNING: RUNNING, PAUSED: PAUSED, STOPPED: STOPPED},
     # runc and crun delete a created one too; the specification forbids it, and no engine asks for it without force.
     "delete": {STOPPED: None},
@@ -33,6 +34,7 @@ TEXTS = {
     ("kill", STOPPED): "container not running",
     ("pause", STOPPED): "container not running",
     ("pause", PAUSED): "container paused: it is so already",
+    ("update", STOPPED): "container not running",
     ("resume", RUNNING): "container not paused",
     ("resume", CREATED): "container not paused",
     ("resume", STOPPED): "container not paused: it is stopped",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyruntime.cgroups import files, systemd, systemd_placement
 from pyruntime.cgroups.systemd_bus import BusError
+from pyruntime.cgroups.systemd_properties import from_writes
 from pyruntime.errors import Error
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from pyruntime.cgroups.placement import Placement
     from pyruntime.cgroups.systemd import Manager
+    from pyruntime.cgroups.write import Write
     from pyruntime.container.launch import Launch
     from pyruntime.container.record import Record
     from pyruntime.facts import Facts
@@ -65,6 +67,15 @@ def set_unit(launch: Launch, name: str, *_properties: str) -> None:
     # systemd has written its own, rounded, idea of the others.
     late = {one.origin for one in unit.late}
     launch.cgroup.apply([one for one in launch.placement.writes if one.origin not in late])
+
+
+def tell(record: Record, writes: list[Write]) -> None:
+    """Limits that change later: what systemd is not told it takes back at its next reload."""
+    manager = _manager(user=record.user_unit)
+    unified = record.cgroup_driver == "v2"
+    properties = from_writes(writes, manager.facts().version, unified=unified)
+    if properties:
+        manager.set(record.unit, properties)
 
 
 def attach_to_unit(launch: Launch, name: str) -> None:

@@ -138,6 +138,15 @@ def test_limits_are_seen_inside(docker: Docker) -> None:
     assert succeeded(result).split() == [str(64 << 20), "50", "512"]
 
 
+@requires.cgroup_v1
+def test_limits_can_be_changed(docker: Docker) -> None:
+    id = _detached(docker, "sleep", "100")
+    succeeded(docker("update", "--memory=48m", "--memory-swap=96m", "--pids-limit=9", id))
+    files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max"
+
+    assert succeeded(docker("exec", id, "cat", *files.split())).split() == [str(48 << 20), "9"]
+
+
 def test_a_process_over_the_memory_limit_is_reported_as_killed_for_it(docker: Docker) -> None:
     script = "dd if=/dev/zero of=/dev/null bs=64M count=1"
     name = "over"

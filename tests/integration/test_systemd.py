@@ -206,3 +206,19 @@ def test_the_plan_shows_the_unit(make: MakeContainer) -> None:
     first = result.stdout.splitlines()[0]
     assert f"start_unit({unit_of(container)}, " in first
     assert "TasksMax=33" in first
+
+
+def test_limits_that_are_changed_are_told_to_systemd(make: MakeContainer) -> None:
+    container = make(**LIMITS)
+    container.create(**SYSTEMD)
+
+    container.verb("update", "--memory", "32m", "--memory-swap", "48m", "--pids-limit", "7")
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+    assert shown(unit_of(container), "MemoryMax", "MemorySwapMax", "TasksMax") == {
+        "MemoryMax": str(32 << 20),
+        "MemorySwapMax": str(16 << 20),
+        "TasksMax": "7",
+    }
+    assert (directory(container) / "memory.max").read_text() == f"{32 << 20}\n"
+    assert (directory(container) / "pids.max").read_text() == "7\n"

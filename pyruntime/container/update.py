@@ -1,0 +1,110 @@
+"""update: new limits for the processes that a container has. Not an operation of the specification; runc's and crun's own.
+
+What is asked goes over what `config.json` said at create, and has to be right as a whole: a limit of swap, for
+instance, may need that of memory. The stored configuration changes with the cgroup, so that later reads are true.
+"""
+
+from __future__ import annotations
+
+from pyruntime.cgroups import resources
+from pyruntime.container import status
+from pyruntime.container.lifecycle import cgroup_for, spec_of, status_of
+from pyruntime.errors import Error, SpecError
+from pyruntime.host import facts as host
+from pyruntime.spec import load
+from pyruntime.spec.validate import validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyruntime.cgroups.base import Cgroup
+    from pyruntime.cgroups.write import Write
+    from pyruntime.container.record import Record
+    from pyruntime.container.store import Container
+
+# Engines write 0, or an empty text, for what they do not change: as a limit neither means anything.
+UNSET = {
+    "memory": ("limit", "reservation", "swap", "kernel", "kernelTCP"),
+    "cpu": ("shares", "quota", "period", "realtimeRuntime", "realtimePeriod", "cpus", "mems"),
+    "blockIO": ("weight", "leafWeight"),
+}
+# What two entries of a list are about the same thing by.
+KEYS = ("pageSize", "major", "minor", "name")
+
+
+def update(container: Container, asked: object, warn: Callable[[str], None]) -> None:
+    """Give *container* the limits in *asked*, an object as `linux.resources` is."""
+    record = container.record()
+    status.after("update", status_of(container, record, locked=True))
+    spec: Any = spec_of(container)
+    old = (spec.get("linux") or {}).get("resources") or {}
+    given = _given(asked, old, warn)
+    new = merged(old, given)
+    wanted = {**spec, "linux": {**(spec.get("linux") or {}), "resources": new}}
+    validate(wanted)
+    layout = host.cgroups(host.read("/proc/self/mountinfo"))
+    where = resources.Where(layout, record.cgroup_paths)
+    # Only what is asked is written: the rest may have been changed by others, for good reasons.
+    writes = resources.writes({name: new[name] for name in given}, where)
+    before = resources.writes({name: old[name] for name in given if name in old}, where)
+    cgroup = cgroup_for(record)
+    try:
+        _apply(record, cgroup, writes)
+    except Error as error:
+        _take_back(record, cgroup, before, error)
+        raise
+    container.write("config.json", load.encode(wanted))
+
+
+def _given(asked: object, old: dict[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+    """The sections of *asked* that say anything."""
+    if not isinstance(asked, dict):
+        raise SpecError("", "must be an object, as linux.resources is")
+    given = {}
+    for name, value in asked.items():
+        if name == "devices":
+            if value and value != old.get("devices"):
+                warn("/linux/resources/devices: update does not change device rules")
+            continue
+        if isinstance(value, dict):
+            unset = UNSET.get(name, ())
+            value = {
+                key: v for key, v in value.items() if v is not None and (v or key not in unset)
+            }
+        if value not in (None, {}, []):
+            given[name] = value
+    return given
+
+
+def merged(old: Any, new: Any) -> Any:
+    """*new* over *old*: objects by their members, lists of objects by what each is about; anything else is replaced."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
+    if isinstance(old, list) and isinstance(new, list):
+        about = [_about(entry) for entry in new]
+        return [*[entry for entry in old if _about(entry) not in about], *new]
+    return new
+
+
+def _about(entry: object) -> object:
+    return [entry.get(key) for key in KEYS] if isinstance(entry, dict) else entry
+
+
+def _apply(record: Record, cgroup: Cgroup, writes: list[Write]) -> None:
+    """systemd first: it rounds what it writes, and has to know, or it would take it back at its next reload."""
+    for write in writes:
+        cgroup.check_usage(write)
+    if record.unit:
+        from pyruntime.container.unit import tell
+
+        tell(record, writes)
+    cgroup.apply(writes)
+
+
+def _take_back(record: Record, cgroup: Cgroup, before: list[Write], error: Error) -> None:
+    try:
+        _apply(record, cgroup, before)
+    except Error as failed:
+        error.notes.append(f"what was set before was not set again: {failed}")
