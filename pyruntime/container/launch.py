@@ -126,11 +126,15 @@ class Launch:
     def finish(self) -> None:
         """Wait until execve has happened: the way back closes, or brings the failure."""
         record = self.executor.next()
-        if record is None:
+        if record is not None:
+            error = self._failure(record[1], record[2], record[3])
+        elif self.init is not None and self.init.status_without_execve() is not None:
+            # It is our child and not yet waited for, so this cannot be missed.
+            error = self._died()
+        else:
             for one in self.holds:
                 one.close()
             return
-        error = self._failure(record[1], record[2], record[3])
         self.undo(error)
         raise error
 
@@ -171,10 +175,7 @@ class Launch:
         step = self.plan.steps[min(self.executor.current_step(), len(self.plan) - 1)]
         pid, self.pid = self.pid, 0
         status = _wait(pid) if pid else self.executor.reap()
-        if self.cgroup.oom_kills():
-            return Error("container init was OOM-killed (memory limit too low?)")
-        text = f"{step.origin or step.op.name}: init ended: {report.wait_status(status)}"
-        return Error(text, hint=report.hint_for_death(step, status))
+        return report.death(step, status, self.cgroup)
 
     def _kill_init(self) -> None:
         pid, self.pid = self.pid, 0

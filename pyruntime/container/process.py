@@ -13,6 +13,8 @@ from pyruntime.errors import KernelError
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
+PF_FORKNOEXEC = 0x40  # from fork until an execve has succeeded; a zombie keeps it
+
 
 class Init:
     """The container's first process: which one it is, for as long as this host runs."""
@@ -63,6 +65,14 @@ class Init:
             os.close(fd)
         return True
 
+    def status_without_execve(self) -> int | None:
+        """The wait status of one that ends, or has ended, before an execve; None if there was one, or nobody is left to
+        ask: its parent may have waited for it."""
+        found = _stat_fields(self.pid)
+        if found is None or int(found[19]) != self.start_time or not int(found[6]) & PF_FORKNOEXEC:
+            return None
+        return int(found[49])
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended; False if it has not by then."""
         fd = self.open()
@@ -91,6 +101,12 @@ def init_of(pid: int) -> Init | None:
 
 def read_stat(pid: int) -> tuple[str, int] | None:
     """State and start time of a process, None if there is none."""
+    fields = _stat_fields(pid)
+    return None if fields is None else (fields[0].decode(), int(fields[19]))
+
+
+def _stat_fields(pid: int) -> list[bytes] | None:
+    """Fields 3 and up of /proc/PID/stat."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
@@ -102,8 +118,7 @@ def read_stat(pid: int) -> tuple[str, int] | None:
     finally:
         os.close(fd)
     # The name, in parentheses, may hold anything: what follows its last one is fields 3 and up.
-    fields = text[text.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[19])
+    return text[text.rindex(b")") + 2 :].split()
 
 
 def read_boot_id() -> str:

@@ -14,7 +14,10 @@ from pyruntime.plan.show import op_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyruntime.cgroups.base import Cgroup
     from pyruntime.plan.step import Step
+
+SIGKILL, SIGSYS = 9, 31
 
 #    (op, errno): hint
 HINTS = {
@@ -171,9 +174,23 @@ def _hook(step: Step, error: int, call: int) -> Error:
     return HookError(f"{path}: {CALLS[call]}: {os.strerror(error)}")
 
 
-def hint_for_death(step: Step, status: int) -> str:
-    """What is known to end init before its first step."""
-    if step.op.name != "clone" or not os.WIFSIGNALED(status) or os.WTERMSIG(status) != 9:
+def death(step: Step, status: int, cgroup: Cgroup) -> Error:
+    """The error of a process that ended in a step, or on its way there, without a word; its wait status tells why."""
+    place = step.origin or step.op.name
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if number == SIGKILL and cgroup.oom_kills():
+        return Error(f"{place}: container init was OOM-killed (memory limit too low?)")
+    what = "init ended"
+    if step.op.name == "exec":
+        what = f'exec: "{step.op.args[2]!s}": the process ended before it'
+    return Error(f"{place}: {what}: {wait_status(status)}", hint=_death_hint(step, number))
+
+
+def _death_hint(step: Step, number: int) -> str:
+    """What is known to end a process with this signal."""
+    if number == SIGSYS:
+        return "linux.seccomp kills for a system call that comes before the program: execve at least must be allowed"
+    if number != SIGKILL or step.op.name != "clone":
         return ""
     return (
         "kernels since 6.14 kill what is cloned out of a cgroup in which cgroup.kill has ever been written:"

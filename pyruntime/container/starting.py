@@ -1,7 +1,8 @@
 """`start`: one byte into the start fifo, then wait until its other end is closed. The picture is in csrc/sync.c.
 
 Init holds the fifo for reading and writing, close-on-exec: when nobody has it open for writing any more,
-execve has happened, or init has died. What is in the fifo then says which.
+execve has happened, or init has died. What is in the fifo then says which, but for a sudden death: nothing is left
+in it either, and the kernel is asked whether there was an execve, for as long as nobody has waited for init.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from pyruntime.plan.step import INSIDE, Op, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyruntime.cgroups.base import Cgroup
     from pyruntime.container.process import Init
     from pyruntime.container.store import Container
 
 GO = b"\n"
 
 
-def release(container: Container, init: Init, rootfs: str) -> None:
-    """Let init go on; the error of the step that failed, if one does."""
+def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> None:
+    """Let init go on; the error of the step that failed, if one does, or of its death."""
     path = f"{container.path}/start.fifo"
     try:
         read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -46,6 +48,10 @@ def release(container: Container, init: Init, rootfs: str) -> None:
     if left:
         init.wait(10)
         raise _failure(container, left, rootfs)
+    status = init.status_without_execve()
+    if status is not None:
+        init.wait(10)
+        raise _death(container, status, cgroup)
 
 
 def _failure(container: Container, record: bytes, rootfs: str) -> Error:
@@ -54,9 +60,24 @@ def _failure(container: Container, record: bytes, rootfs: str) -> Error:
     _, index, value, call = (
         int.from_bytes(record[i : i + 4], sys.byteorder, signed=True) for i in range(0, 16, 4)
     )
+    for number, step in _steps(container):
+        if number == index:
+            return report.failure(step, value, call, rootfs)
+    return Error(f"step {index} failed: {os.strerror(value)}")
+
+
+def _death(container: Container, status: int, cgroup: Cgroup) -> Error:
+    from pyruntime.container import report
+
+    _, last = _steps(container)[-1]
+    return report.death(last, status, cgroup)
+
+
+def _steps(container: Container) -> list[tuple[int, Step]]:
+    """Those that create has written down, with their numbers; the last is the execve."""
+    found = []
     for line in container.read("steps").decode("utf-8", "surrogateescape").split("\n"):
         number, origin, name, program, timeout = line.split("\t")
-        if int(number) == index:
-            args = (1, 0, program) if name == "exec" else (program, int(timeout))
-            return report.failure(Step(INSIDE, Op(name, *args), origin), value, call, rootfs)
-    return Error(f"step {index} failed: {os.strerror(value)}")
+        args = (1, 0, program) if name == "exec" else (program, int(timeout))
+        found.append((int(number), Step(INSIDE, Op(name, *args), origin)))
+    return found

@@ -328,6 +328,33 @@ def test_file_without_a_known_format_is_an_exec_format_error(
     assert "exec format error" in c.refuses("run").lower()
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x00\x01\x02\x03 not a program", "exec format error"),
+        (b"#!/no/such/interpreter\n", "no such file or directory"),
+        (b"#!/etc/not-executable\n", "permission denied"),
+    ],
+    ids=["ENOEXEC", "ENOENT", "EACCES"],
+)
+def test_start_says_what_execve_said(
+    container: MakeContainer, config: Config, content: bytes, words: str
+) -> None:
+    config["process"]["args"] = ["/bin/script"]
+    c = container(config)
+    (c.rootfs / "etc" / "not-executable").write_text("")
+    (c.rootfs / "bin" / "script").write_bytes(content)
+    (c.rootfs / "bin" / "script").chmod(0o755)
+    c.create()
+
+    message = c.refuses("start").lower()
+
+    assert "/bin/script" in message
+    assert words in message
+    assert c.status == "stopped"
+
+
 def test_script_runs_through_its_interpreter(container: MakeContainer, config: Config) -> None:
     config["process"]["args"] = ["/bin/script"]
     c = container(config)
