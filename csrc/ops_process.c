@@ -147,12 +147,17 @@ static int op_ambient(struct args *a)
 /* seccomp REQUIRED PREFERRED PROGRAM: flags that only make it quicker are dropped when the kernel does not know them. */
 int load_filter(struct args *a)
 {
+    size_t count = a->blob.length / sizeof(struct sock_filter);
     struct sock_fprog program = {
-        .len = (unsigned short)(a->blob.length / sizeof(struct sock_filter)),
+        .len = (unsigned short)count,
         .filter = (struct sock_filter *)(uintptr_t)a->blob.data,
     };
-    int result = call_seccomp(SECCOMP_SET_MODE_FILTER, (unsigned)(a->n[0] | a->n[1]), &program);
+    int result;
 
+    /* The field has 16 bits: the beginning of a long program must not pass for all of it. */
+    if (count > BPF_MAXINSNS)
+        return fail(CALL_seccomp, E2BIG);
+    result = call_seccomp(SECCOMP_SET_MODE_FILTER, (unsigned)(a->n[0] | a->n[1]), &program);
     if (result == -EINVAL && a->n[1])
         result = call_seccomp(SECCOMP_SET_MODE_FILTER, (unsigned)a->n[0], &program);
     return result;

@@ -25,6 +25,8 @@ from pyruntime.plan.wire import encode
 
 Record = tuple[int, int, int, int]
 
+ALLOW_ALL = b"\x06\0\0\0\0\0\xff\x7f"  # one instruction: return SECCOMP_RET_ALLOW
+
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +123,8 @@ def test_it_has_no_python_in_it(started: Executor) -> None:
         (ops.chdir("/proc/self/fd/0", may_fail=False), ("ELOOP", "openat2")),
         (ops.exec([], []), ("EINVAL", "plan")),
         (ops.seccomp(0, 0, b"\0" * 8), (None, "seccomp")),
+        # Cut to 16 bits its length would be 1: a program that allows everything.
+        (ops.seccomp(0, 0, ALLOW_ALL * 65537), ("E2BIG", "seccomp")),
     ],
     ids=lambda value: value.name if isinstance(value, Op) else "",
 )
