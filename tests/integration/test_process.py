@@ -54,7 +54,7 @@ def test_a_user_needs_no_entry_in_the_images_passwd(
 
 @pytest.mark.deviates(runc="0022 unless configured")
 @pytest.mark.parametrize(
-    ("umask", "expected"), [(None, "0123"), (0, "0000"), (0o77, "0077"), (0o7, "0007")]
+    ("umask", "expected"), [(None, "0023"), (0, "0000"), (0o77, "0077"), (0o7, "0007")]
 )
 def test_umask_is_the_configured_one_or_the_callers(
     container: MakeContainer, config: Config, umask: int | None, expected: str
@@ -62,7 +62,7 @@ def test_umask_is_the_configured_one_or_the_callers(
     if umask is not None:
         config["process"]["user"]["umask"] = umask
     c = container(config, "umask")
-    result = c.run(umask=0o123 if ids.PRIVILEGED else 0o027)
+    result = c.run(umask=0o023)
 
     assert result.stdout == expected + "\n"
 
