@@ -108,7 +108,9 @@ static int check_args(const char *signature)
             return -EINVAL;
         if (signature[i] == 'b' && find_blob(args.s[i], &args.blob) < 0)
             return -EINVAL;
-        if ((signature[i] == 'n' || signature[i] == 'u') && number(args.s[i], &args.n[i]) < 0)
+        if (strchr("nui", signature[i]) && number(args.s[i], &args.n[i]) < 0)
+            return -EINVAL;
+        if (signature[i] == 'i' && !is_id(args.n[i]))
             return -EINVAL;
         if (signature[i] == 'u' && args.s[i][0] == '-')
             return -EINVAL;

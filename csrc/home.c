@@ -5,10 +5,13 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int op_home(struct args *a);
 const char *home_variable(void);
+
+enum { MAX_SIZE = 16 << 20 };
 
 static char variable[4096 + 6];
 
@@ -43,21 +46,38 @@ static int home_of_line(const char *line, size_t length, int64_t uid)
     return 1;
 }
 
-/* A line longer than the buffer is nobody's. */
-int op_home(struct args *a)
+/* The image is not to be trusted: whatever is not a regular file (a link to /dev/zero, a FIFO) is never opened for reading,
+ * and nothing is looked up twice. */
+static int open_passwd(const char *path)
+{
+    struct stat status;
+    fd_auto place_fd = open_in_root(path, 0);
+
+    if (place_fd < 0 || fstat(place_fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return -ENOENT;
+    if (status.st_size > MAX_SIZE)
+        return fail(CALL_read, EFBIG);
+    /* Below the runtime's own /proc, which has the name of each of our descriptors. */
+    return call_openat(proc_fd, fd_path(place_fd) + strlen("/proc/"),
+                       O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+}
+
+/* Read the lines of *fd*, up to that of *uid*. One that is longer than the buffer is nobody's. */
+static int look_for(int fd, int64_t uid)
 {
     static char buffer[16384];
-    size_t filled = 0;
+    size_t filled = 0, total = 0;
     ssize_t got;
-    fd_auto fd = call_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
-    strcpy(variable, "HOME=/");
-    while (fd >= 0 && (got = read(fd, buffer + filled, sizeof(buffer) - filled)) > 0) {
+    while ((got = read(fd, buffer + filled, sizeof(buffer) - filled)) > 0) {
         char *line = buffer, *end;
 
         filled += (size_t)got;
+        total += (size_t)got;
+        if (total > MAX_SIZE)
+            return fail(CALL_read, EFBIG);
         while ((end = memchr(line, '\n', filled - (size_t)(line - buffer)))) {
-            if (home_of_line(line, (size_t)(end - line), a->n[0]))
+            if (home_of_line(line, (size_t)(end - line), uid))
                 return 0;
             line = end + 1;
         }
@@ -66,7 +86,18 @@ int op_home(struct args *a)
         if (filled == sizeof(buffer))
             filled = 0;
     }
-    if (filled && home_of_line(buffer, filled, a->n[0]))
-        return 0;
+    if (filled)
+        home_of_line(buffer, filled, uid);
     return 0;
+}
+
+/* home UID PATH */
+int op_home(struct args *a)
+{
+    fd_auto fd = open_passwd(a->s[1]);
+
+    strcpy(variable, "HOME=/");
+    if (fd < 0)
+        return fd == -EFBIG ? fd : 0;
+    return look_for(fd, a->n[0]);
 }

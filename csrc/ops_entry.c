@@ -36,6 +36,11 @@ static int op_open(struct args *a)
     return set_slot(a->n[0], call_openat(AT_FDCWD, a->s[1], (int)a->n[2], 0));
 }
 
+static int op_open_at(struct args *a)
+{
+    return set_slot(a->n[0], call_openat(slot(a->n[1]), a->s[2], O_RDONLY, 0));
+}
+
 /* A file or directory of a cgroup. Its path is partly the configuration's: nothing of it may be a symbolic link, and what
  * it leads to has to be a cgroup. */
 static int op_open_cgroup(struct args *a)
@@ -261,23 +266,14 @@ static int op_join_time(struct args *a)
 }
 
 const struct op entry_ops[] = {
-    {"open_proc", "", op_open_proc},
-    {"open", "nsn", op_open},
-    {"open_cgroup", "nsn", op_open_cgroup},
-    {"adopt", "nn", op_adopt},
-    {"connect", "ns", op_connect},
-    {"open_tree", "nsn", op_open_tree},
-    {"setns", "nns", op_setns},
-    {"unshare", "n", op_unshare},
-    {"set_dumpable", "n", op_set_dumpable},
-    {"write_proc", "ss", op_write_proc},
-    {"sysctl", "ss", op_write_proc},
-    {"write_slot", "ns", op_write_slot},
-    {"device_filter", "nb", op_device_filter},
-    {"clone", "nn", op_clone},
-    {"clone_classic", "n", op_clone_classic},
-    {"barrier", "n", op_barrier},
-    {"join_cgroup", "n", op_join_cgroup},
-    {"join_time", "", op_join_time},
-    {NULL, NULL, NULL},
+    {"open_proc", "", op_open_proc},     {"open", "nsn", op_open},
+    {"open_at", "nns", op_open_at},      {"open_cgroup", "nsn", op_open_cgroup},
+    {"adopt", "nn", op_adopt},           {"connect", "ns", op_connect},
+    {"open_tree", "nsn", op_open_tree},  {"setns", "nns", op_setns},
+    {"unshare", "n", op_unshare},        {"set_dumpable", "n", op_set_dumpable},
+    {"write_proc", "ss", op_write_proc}, {"sysctl", "ss", op_write_proc},
+    {"write_slot", "ns", op_write_slot}, {"device_filter", "nb", op_device_filter},
+    {"clone", "nn", op_clone},           {"clone_classic", "n", op_clone_classic},
+    {"barrier", "n", op_barrier},        {"join_cgroup", "n", op_join_cgroup},
+    {"join_time", "", op_join_time},     {NULL, NULL, NULL},
 };

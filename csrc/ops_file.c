@@ -84,7 +84,7 @@ static int op_make_directory(struct args *a)
 }
 
 const struct op file_ops[] = {
-    {"mknod", "snnnnn", op_mknod},
+    {"mknod", "snnnii", op_mknod},
     {"symlink", "ssn", op_symlink},
     {"make_directory", "s", op_make_directory},
     {"label", "ss", op_label},

@@ -112,7 +112,7 @@ static int op_setgroups(struct args *a)
     if ((size_t)a->count > sizeof(groups) / sizeof(groups[0]))
         return fail(CALL_setgroups, EINVAL);
     for (int i = 0; i < a->count; i++) {
-        if (number(a->s[i], &group) < 0)
+        if (number(a->s[i], &group) < 0 || !is_id(group))
             return fail(CALL_plan, EINVAL);
         groups[i] = (uint32_t)group;
     }
@@ -183,8 +183,8 @@ const struct op process_ops[] = {
     {"bounding", "u", op_bounding},
     {"keep_capabilities", "n", op_keep_capabilities},
     {"setgroups", "*", op_setgroups},
-    {"setresgid", "n", op_setresgid},
-    {"setresuid", "n", op_setresuid},
+    {"setresgid", "i", op_setresgid},
+    {"setresuid", "i", op_setresuid},
     {"capset", "uuu", op_capset},
     {"ambient", "u", op_ambient},
     {"seccomp", "nnb", op_seccomp},

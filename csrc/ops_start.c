@@ -17,6 +17,8 @@ const char *home_variable(void);
 
 static char executable[PATH_MAX]; /* what find_executable found */
 
+static char listen_pid[32]; /* the variable, if it was asked for */
+
 static int in_directory; /* whether chdir has succeeded */
 
 /* chdir PATH MAY_FAIL. CVE-2024-21626: a magic link (/proc/self/fd/N) is not followed, and where we end up must have a name
@@ -161,10 +163,24 @@ static int op_wait_start(struct args *a)
     return sync_wait();
 }
 
+/* LISTEN_PID: only here, in its pid namespace, the pid is known. */
+static int op_listen_pid(struct args *a)
+{
+    int at = sizeof(listen_pid) - 1;
+    static const char name[] = "LISTEN_PID=";
+
+    (void)a;
+    for (int pid = getpid(); pid > 0; pid /= 10)
+        listen_pid[--at] = (char)('0' + pid % 10);
+    memmove(listen_pid + sizeof(name) - 1, listen_pid + at, sizeof(listen_pid) - (size_t)at);
+    memcpy(listen_pid, name, sizeof(name) - 1);
+    return 0;
+}
+
 /* exec ARGC ENVC ARGUMENT... VARIABLE... */
 static int op_exec(struct args *a)
 {
-    static const char *environment[MAX_ARGS + 2];
+    static const char *environment[MAX_ARGS + 3];
     int64_t argc = a->n[0], envc = a->n[1];
     int count = 0;
 
@@ -174,6 +190,8 @@ static int op_exec(struct args *a)
         environment[count++] = a->s[2 + argc + i];
     if (home_variable())
         environment[count++] = home_variable();
+    if (listen_pid[0])
+        environment[count++] = listen_pid;
     environment[count] = NULL;
     a->s[2 + argc] = NULL;
     execve(executable, (char *const *)(uintptr_t)(a->s + 2), (char *const *)(uintptr_t)environment);
@@ -181,14 +199,15 @@ static int op_exec(struct args *a)
 }
 
 const struct op start_ops[] = {
-    {"console", "nnnnn", op_console},
+    {"console", "nnnin", op_console},
     {"hook", "snnss*", op_hook},
-    {"home", "n", op_home},
+    {"home", "is", op_home},
     {"chdir", "sn", op_chdir},
     {"chdir_again", "s", op_chdir_again},
-    {"own_stdio", "n", op_own_stdio},
+    {"own_stdio", "i", op_own_stdio},
     {"find_executable", "ss", op_find_executable},
     {"close_fds", "nn", op_close_fds},
+    {"listen_pid", "", op_listen_pid},
     {"wait_start", "n", op_wait_start},
     {"exec", "nn*", op_exec},
     {NULL, NULL, NULL},

@@ -42,7 +42,8 @@ struct args {
     struct blob blob;
 };
 
-/* signature, a letter an argument: s text, n signed number, u unsigned 64-bit number (its bits in n), b blob, * the rest */
+/* signature, a letter an argument: s text, n signed number, u unsigned 64-bit number (its bits in n), i id of a user or
+ * group, b blob, * the rest */
 struct op {
     const char *name;
     const char *signature;
@@ -105,4 +106,11 @@ void notify_serve(int pid);      /* the executor's last duty, after the clone */
 int notify_is_ours(int fd);      /* whether close_fds must keep it */
 
 int number(const char *text, int64_t *value); /* strict decimal; -EINVAL */
+
+/* -1 is nobody: to setresuid(2), chown(2) and others it says "leave it as it is", which is root. */
+static inline int is_id(int64_t value)
+{
+    return value >= 0 && value < UINT32_MAX;
+}
+
 extern int current_step;

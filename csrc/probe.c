@@ -38,8 +38,8 @@ int probe(void)
     bits |= (dot_fd >= 0) << 2;
     bits |= answers(syscall(SYS_clone3, NULL, 0) < 0 ? -errno : 0) << 3;
     bits |= (call_close_range(~0U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) << 4;
-    /* Entering one's own namespace changes nothing; before 5.8 a pidfd is no namespace: EINVAL. */
-    bits |= (call_setns(self_fd, CLONE_NEWUTS) != -EINVAL) << 5;
+    /* Entering one's own namespaces changes nothing; before 5.8 a pidfd is no namespace, and two are no type: EINVAL. */
+    bits |= (self_fd >= 0 && call_setns(self_fd, CLONE_NEWUTS | CLONE_NEWIPC) != -EINVAL) << 5;
     if (fs_fd >= 0)
         close(fs_fd);
     if (dot_fd >= 0)

@@ -1,4 +1,4 @@
-"""Where this package is installed. The front door says so; nothing may ask `__file__`.
+"""Where this package is installed, and what it was started with. The front door says so; nothing may ask `__file__`.
 
 `directory` is the directory that holds `pyruntime/`, resolved, or "" when nobody has said.
 """
@@ -6,6 +6,12 @@
 from __future__ import annotations
 
 directory: str = ""
+
+open_at_start: int = 0
+"""How many descriptors from 3 on the caller left open, when he names some to be passed on; `cli.main` counts them.
+
+Those that are opened later are the runtime's own, whatever their numbers are.
+"""
 
 
 def executor_path() -> str:

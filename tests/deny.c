@@ -1,5 +1,6 @@
 /* deny CALL... -- COMMAND...: run COMMAND on a kernel that lacks these calls: they answer ENOSYS. So fallbacks are tested on
- * a new kernel. The filter is inherited by everything that COMMAND starts. */
+ * a new kernel. The filter is inherited by everything that COMMAND starts. pidfd_setns is setns(2) of several types at once,
+ * for which a kernel before 5.8 has EINVAL. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
@@ -23,6 +24,25 @@ static const struct {
     {"close_range", SYS_close_range}, {"landlock_create_ruleset", SYS_landlock_create_ruleset},
 };
 
+/* Of setns(2), but for that of one type: EINVAL. */
+static unsigned deny_pidfd_setns(struct sock_filter *program, unsigned length)
+{
+    const struct sock_filter load_types =
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]));
+    unsigned start = length;
+
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setns, 0, 6);
+    program[length++] = load_types;
+    /* A & (A - 1) is 0 for one bit: X = A; A -= 1; A &= X. */
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 1);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_X, 0);
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL);
+    program[length++] = program[0];
+    return length - start;
+}
+
 static int number_of(const char *name)
 {
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
@@ -43,6 +63,10 @@ int main(int argc, char **argv)
     for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         int number = number_of(argv[i]);
 
+        if (strcmp(argv[i], "pidfd_setns") == 0 && length < 50) {
+            length += deny_pidfd_setns(program, length);
+            continue;
+        }
         if (number < 0 || length > 60)
             return fprintf(stderr, "deny: %s: not a call that I know\n", argv[i]), 2;
         program[length++] =

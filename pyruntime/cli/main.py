@@ -25,12 +25,26 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> NoReturn:
     """Run *argv* (without the program's name) and end the process."""
+    where.open_at_start = open_descriptors(argv)  # before anything is opened
     sys.path += where.dependency_directories(where.directory)
     status = 1
     try:
         status = run(argv)
     finally:
         leave(status)
+
+
+def open_descriptors(argv: list[str]) -> int:
+    """How many there are from 3 on without a gap, if the caller means some for the container; else nobody needs to know."""
+    count = 0
+    if "LISTEN_FDS" in os.environ or any(arg.startswith("--preserve-fds") for arg in argv):
+        try:
+            while True:
+                os.get_inheritable(3 + count)
+                count += 1
+        except OSError:
+            pass
+    return count
 
 
 def leave(status: int) -> NoReturn:

@@ -22,12 +22,11 @@ def absolute(path: str) -> str:
     return os.path.join(os.getcwd(), path) if path else ""
 
 
-def start_executor(call: Call) -> None:
-    """Before the rest is loaded. With --preserve-fds nothing may be opened until the descriptors have been checked."""
-    if call.options["preserve_fds"] == 0:
-        from pyruntime.container.executor import start_early
+def start_executor() -> None:
+    """Before the rest is loaded."""
+    from pyruntime.container.executor import start_early
 
-        start_early()
+    start_early()
 
 
 def create_options(call: Call, *, waits: bool) -> Options:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Make the container."""
-    start_executor(call)
+    start_executor()
     from pyruntime.container.create import create
 
     launch = create(call.globals["root"], call.arguments[0], create_options(call, waits=True))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Run it; in the foreground the status is the program's."""
-    start_executor(call)
+    start_executor()
     from pyruntime.container.running import run_container
 
     return run_container(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from pyruntime import where
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.placement import placement, reuse
 from pyruntime.container import store
@@ -161,13 +162,13 @@ def rootfs_of(spec: Spec, bundle: str) -> str:
 
 
 def check_descriptors(preserve_fds: int) -> None:
-    """--preserve-fds N promises the container N descriptors after stderr."""
-    for fd in range(3, 3 + preserve_fds):
-        try:
-            os.fstat(fd)
-        except OSError:
-            text = f"--preserve-fds={preserve_fds}: descriptor {fd} is not open"
-            raise UsageError(text) from None
+    """LISTEN_FDS and --preserve-fds promise descriptors after stderr: what was open when we were started, nothing of ours."""
+    listen = listen_fds()
+    missing = 3 + where.open_at_start
+    if listen > where.open_at_start:
+        raise UsageError(f"LISTEN_FDS={listen}: descriptor {missing} is not open")
+    if listen + preserve_fds > where.open_at_start:
+        raise UsageError(f"--preserve-fds={preserve_fds}: descriptor {missing} is not open")
 
 
 def check_terminal(spec: Spec, options: Options) -> None:
@@ -299,9 +300,10 @@ def caller_umask() -> int:
 def listen_fds() -> int:
     """Socket activation: how many descriptors are for the container. sd_listen_fds(3)."""
     count, pid = os.environ.get("LISTEN_FDS", ""), os.environ.get("LISTEN_PID", "")
-    if not count.isdecimal() or pid not in ("", str(os.getpid())):
+    if not (count.isascii() and count.isdecimal()) or pid not in ("", str(os.getpid())):
         return 0
-    return int(count)
+    # No process has so many; int() of a long text takes long.
+    return int(count[:10])
 
 
 def _record(spec: Spec, request: Request, placed: Placement, missing: list[str]) -> Record:

@@ -16,11 +16,10 @@ from pyruntime.container.create import (
     listen_fds,
 )
 from pyruntime.container.executor import Executor
+from pyruntime.container.init_proc import InitProc
 from pyruntime.container.launch import Launch
 from pyruntime.container.sub_cgroups import directories, refuse_frozen
-from pyruntime.errors import WrongState
-from pyruntime.host import facts as host
-from pyruntime.linux.namespaces import TYPES
+from pyruntime.errors import KernelError
 from pyruntime.plan.exec import Target, check
 from pyruntime.plan.exec import exec as plan_exec
 from pyruntime.plan.request import Request
@@ -63,31 +62,52 @@ def execute(
     check_terminal({"process": program}, options)
     pidfd = init.open()
     if pidfd is None:
-        raise WrongState("cannot exec in a stopped container")
-    executor = Executor(inherit=(pidfd,))
+        status.after("exec", status.STOPPED)
+        raise AssertionError("nothing can be executed in a stopped container")
     try:
-        facts = facts_for({"process": program}, executor)
-        request = _request(record, filter_of(spec, root, facts), options)
-        places = directories(record.cgroup_paths, asked_cgroups or {}, init.pid, facts)
-        refuse_frozen(record.cgroup_driver, record.cgroup_paths, places)
-        existing = record.cgroup_paths.get("") not in record.made_cgroups
-        target = _target(init, pidfd, places, existing=existing)
-        target.resctrl = record.resctrl
-        target.user_unit = record.unit if record.user_unit else ""
-        if facts.in_user_namespace or "user" in target.namespaces:
-            facts.setgroups_denied = host.read(f"/proc/{init.pid}/setgroups").strip() == "deny"
-        if request.filter is not None and request.filter.notify:
-            state = encode(lifecycle.state(container))
-            target.state = state.decode("utf-8", "surrogateescape")
-        plan = plan_exec(program, spec, request, target, facts)
-    except BaseException:
-        abandon(executor)
-        raise
+        proc = InitProc(init.pid, pidfd, "exec")
+        try:
+            executor = Executor(inherit=(pidfd, proc.fd))
+            try:
+                plan = _decide(
+                    container, root, prepared, program, options, asked_cgroups or {}, proc, executor
+                )
+            except BaseException:
+                abandon(executor)
+                raise
+            for warning in plan.warnings:
+                options.warn(warning)
+            return _launch(plan, executor, spec, container, record, proc)
+        finally:
+            proc.close()
     finally:
         os.close(pidfd)
-    for warning in plan.warnings:
-        options.warn(warning)
-    return _launch(plan, executor, spec, container, record)
+
+
+def _decide(
+    container: Container,
+    root: str,
+    prepared: tuple[Record, Init, Spec],
+    program: Process,
+    options: Options,
+    asked_cgroups: dict[str, str],
+    proc: InitProc,
+    executor: Executor,
+) -> Plan:
+    record, _, spec = prepared
+    facts = facts_for({"process": program}, executor)
+    request = _request(record, filter_of(spec, root, facts), options)
+    places = directories(record.cgroup_paths, asked_cgroups, proc, facts)
+    refuse_frozen(record.cgroup_driver, record.cgroup_paths, places)
+    target = _target(spec, record, proc, places)
+    if facts.in_user_namespace or "user" in target.namespaces:
+        facts.setgroups_denied = proc.read("setgroups").strip() == "deny"
+    if request.filter is not None and request.filter.notify:
+        state = encode(lifecycle.state(container))
+        target.state = state.decode("utf-8", "surrogateescape")
+    # All that was read until here was about init, not about a number that nobody has any more.
+    proc.check()
+    return plan_exec(program, spec, request, target, facts)
 
 
 def _request(record: Record, filter: Filter | None, options: Options) -> Request:
@@ -107,7 +127,12 @@ def _request(record: Record, filter: Filter | None, options: Options) -> Request
 
 
 def _launch(
-    plan: Plan, executor: Executor, spec: Spec, container: Container, record: Record
+    plan: Plan,
+    executor: Executor,
+    spec: Spec,
+    container: Container,
+    record: Record,
+    proc: InitProc,
 ) -> Launch:
     launch = Launch(
         plan,
@@ -118,27 +143,24 @@ def _launch(
         rootfs=record.rootfs,
         cgroup=cgroup_of("none", {}),
     )
-    launch.run()
-    launch.finish()
+    try:
+        launch.run()
+        launch.finish()
+    except KernelError as error:
+        # Namespaces cannot be joined, nor a dead pid namespace cloned into: say why.
+        if proc.has_ended():
+            error.message = f"{status.TEXTS['exec', status.STOPPED]}: {error.message}"
+        raise
     launch.executor.close()
     return launch
 
 
-def _target(init: Init, pidfd: int, places: dict[str, str], *, existing: bool) -> Target:
+def _target(spec: Spec, record: Record, proc: InitProc, places: dict[str, str]) -> Target:
     unified = places.pop("", "")
-    kinds = namespaces_of(init.pid)
-    return Target(init.pid, pidfd, kinds, list(places.values()), unified, existing)
-
-
-def namespaces_of(pid: int) -> list[str]:
-    """The types of namespaces in which *pid* is elsewhere than we are; joining one's own is an error for some."""
-    found = []
-    for name, (_, file) in TYPES.items():
-        # The pid namespace that a process is in, not the one of its children.
-        try:
-            there, here = os.stat(f"/proc/{pid}/ns/{file}"), os.stat(f"/proc/self/ns/{file}")
-        except FileNotFoundError:
-            continue  # a type that this kernel does not have
-        if there.st_ino != here.st_ino or there.st_dev != here.st_dev:
-            found.append(name)
-    return found
+    existing = record.cgroup_paths.get("") not in record.made_cgroups
+    kinds = proc.namespaces(spec)
+    target = Target(proc.pid, proc.pidfd, kinds, list(places.values()), unified, existing)
+    target.directory_fd = proc.fd
+    target.resctrl = record.resctrl
+    target.user_unit = record.unit if record.user_unit else ""
+    return target

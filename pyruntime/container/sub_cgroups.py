@@ -6,10 +6,10 @@ import os
 
 from pyruntime.cgroups import cgroup_of, files
 from pyruntime.errors import Error, UsageError, WrongState
-from pyruntime.host.facts import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyruntime.container.init_proc import InitProc
     from pyruntime.facts import Facts
 
 EVERY = "*"
@@ -34,7 +34,7 @@ def parse(values: list[str]) -> dict[str, str]:
 
 
 def directories(
-    paths: dict[str, str], asked: dict[str, str], init_pid: int, facts: Facts
+    paths: dict[str, str], asked: dict[str, str], proc: InitProc, facts: Facts
 ) -> dict[str, str]:
     """The directory in each hierarchy. *paths*: the container's own, as in its record."""
     left = dict.fromkeys(asked)
@@ -48,7 +48,7 @@ def directories(
     if left:
         raise Error(f"--cgroup: the container has no cgroup of its own for {', '.join(left)}")
     if "" in paths and EVERY not in asked:
-        found[""] = _without_inner(paths[""], init_pid, facts)
+        found[""] = _without_inner(paths[""], proc, facts)
     return found
 
 
@@ -62,11 +62,11 @@ def _below(path: str, sub_cgroup: str) -> str:
     return found
 
 
-def _without_inner(own: str, init_pid: int, facts: Facts) -> str:
+def _without_inner(own: str, proc: InitProc, facts: Facts) -> str:
     """Init's cgroup, if the container hands controllers down from its own: that one takes no process then. cgroups(7)."""
     if not files.read_if_there(own, "cgroup.subtree_control") or facts.cgroup.unified is None:
         return own
-    _, found, path = read(f"/proc/{init_pid}/cgroup").rpartition("0::")
+    _, found, path = proc.read("cgroup").rpartition("0::")
     path = path.split("\n", 1)[0]
     root = facts.cgroup.unified.root.rstrip("/")
     if not found or not path.startswith(root + "/"):

@@ -63,7 +63,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     if program is not None:
         plan += [Step(INSIDE, mount_ops.make_directory(program["cwd"]), "process.cwd")]
         plan += process.console(program, spec, request)
-        plan += identity.labels(program, facts)  # while the runtime's /proc is in reach
+        plan += identity.labels(program, facts) + process.variables(program, request)
     plan += mounts.readonly(spec, facts)
     plan += rootfs.readonly(spec, facts)
     plan += _names(spec, INSIDE)
@@ -174,7 +174,6 @@ def _become_program(
 ) -> None:
     plan += identity.inside_limits(program, spec)
     plan += scheduling.all_of(program, spec)
-    plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
     steps, warnings = identity.become_user(program, spec, request, facts)

@@ -1,6 +1,7 @@
 """The order of an exec: join the container's namespaces and cgroups, then become a process like init.
 
-The namespaces are those of init, joined through its pidfd in one call: it cannot have been replaced meanwhile.
+The namespaces are those of init, joined through its pidfd in one call: it cannot have been replaced meanwhile. When it
+dies before that, the call fails; which types there are was read while it lived (container.init_proc).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Target:
 
     __slots__ = (
         "cgroups",
+        "directory_fd",
         "existing",
         "namespaces",
         "pid",
@@ -47,6 +49,8 @@ class Target:
         self.pid = pid
         self.pidfd = pidfd
         """Open in the runtime, inherited by the executor."""
+        self.directory_fd = -1
+        """/proc/PID, seen to be init's; in the same way."""
         self.namespaces = namespaces
         """The types of which init has another one than the runtime."""
         self.cgroups = cgroups
@@ -79,13 +83,13 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
         plan += [Step(INSIDE, ops.become_root(), "linux.uidMappings")]
     plan += [Step(INSIDE, mount_ops.enter_root(), "root.path")]
     plan += process.console(program, {}, request)
-    plan += identity.labels(program, facts)  # while the runtime's /proc is in reach
+    # While the runtime's /proc is in reach.
+    plan += [*identity.labels(program, facts), *process.variables(program, request)]
     plan += process.close_fds(request)
     limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}
     plan += identity.inside_limits(program, limits_spec)
     plan += scheduling.all_of(program, spec)
     plan += scheduling.affinity(program, "final", INSIDE)
-    plan += process.home(program)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
     steps, plan.warnings = identity.become_user(program, spec, request, facts)
@@ -180,13 +184,21 @@ def _namespaces(request: Request, target: Target, facts: Facts) -> list[Step]:
             op = ops.setns(slot, sum(flags.values()), path)
             steps.append(Step(ENTRY, op, "linux.namespaces"))
         return steps
-    opened, joined = [], []
+    return _namespaces_by_file(request, target, flags)
+
+
+def _namespaces_by_file(request: Request, target: Target, flags: dict[str, int]) -> list[Step]:
+    """Kernels before 5.8: through the descriptor of init's directory, for its number may be another's by then."""
+    directory = request.slots.new("init directory")
+    opened = [Step(ENTRY, ops.adopt(directory, target.directory_fd))]
+    joined = []
     # The user namespace last: with it go the powers to join the others. setns(2).
     for name in sorted(flags, key=lambda name: name == "user"):
         slot = request.slots.new(f"namespace {name}")
-        path = f"/proc/{target.pid}/ns/{TYPES[name][1]}"
-        opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY), "linux.namespaces"))
-        joined.append(Step(ENTRY, ops.setns(slot, flags[name], path), "linux.namespaces"))
+        path = f"ns/{TYPES[name][1]}"
+        opened.append(Step(ENTRY, ops.open_at(slot, directory, path), "linux.namespaces"))
+        op = ops.setns(slot, flags[name], f"/proc/{target.pid}/{path}")
+        joined.append(Step(ENTRY, op, "linux.namespaces"))
     return opened + joined
 
 

@@ -146,6 +146,11 @@ def open(slot: int, path: str, flags: int) -> Op:
     return Op("open", slot, path, flags)
 
 
+def open_at(slot: int, directory_slot: int, path: str) -> Op:
+    """openat(2), for reading, of *path* in the directory of *directory_slot*."""
+    return Op("open_at", slot, directory_slot, path)
+
+
 def adopt(slot: int, fd: int) -> Op:
     """A descriptor that the runtime left open."""
     return Op("adopt", slot, fd)
@@ -347,8 +352,13 @@ def seccomp_notify(required_flags: int, preferred_flags: int, program: bytes) ->
 
 
 def home(uid: int) -> Op:
-    """HOME of *uid* from the container's /etc/passwd; "/" if it says nothing."""
-    return Op("home", uid)
+    """HOME of *uid* from the container's /etc/passwd, while the runtime's /proc is in reach; "/" if that says nothing."""
+    return Op("home", uid, "/etc/passwd")
+
+
+def listen_pid() -> Op:
+    """LISTEN_PID, the pid that the program will see as its own. sd_listen_fds(3)."""
+    return Op("listen_pid")
 
 
 def chdir(path: str, *, may_fail: bool) -> Op:

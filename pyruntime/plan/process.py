@@ -93,12 +93,18 @@ def find(process: Process) -> list[Step]:
     return [Step(INSIDE, op, "process.args[0]")]
 
 
-def home(process: Process) -> list[Step]:
-    """HOME, if the environment lacks it."""
-    if variable(process, "HOME") is not None:
-        return []
-    uid = (process.get("user") or {}).get("uid", 0)
-    return [Step(INSIDE, ops.home(uid), "process.env")]
+def variables(process: Process, request: Request) -> list[Step]:
+    """What only the container can tell: HOME, if the environment lacks it, and the pid for LISTEN_PID.
+
+    While the runtime's /proc is in reach, and before a filter that may forbid the calls.
+    """
+    steps = []
+    if variable(process, "HOME") is None:
+        uid = (process.get("user") or {}).get("uid", 0)
+        steps.append(Step(INSIDE, ops.home(uid), "process.env"))
+    if request.listen_fds:
+        steps.append(Step(INSIDE, ops.listen_pid(), "LISTEN_FDS"))
+    return steps
 
 
 def variable(process: Process, name: str) -> str | None:
@@ -122,7 +128,8 @@ def start(process: Process | None, spec: Spec, request: Request) -> list[Step]:
 def become(process: Process, request: Request) -> list[Step]:
     """execve(2), with the environment exactly as configured."""
     # Of two values of a variable the last counts: programs disagree about which one they see.
-    env = list({entry.partition("=")[0]: entry for entry in process.get("env") or ()}.values())
+    found = {entry.partition("=")[0]: entry for entry in process.get("env") or ()}
     if request.listen_fds:
-        env += [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
-    return [Step(INSIDE, ops.exec(process["args"], env), "process.args")]
+        found.pop("LISTEN_PID", None)  # `variables`
+        found["LISTEN_FDS"] = f"LISTEN_FDS={request.listen_fds}"
+    return [Step(INSIDE, ops.exec(process["args"], list(found.values())), "process.args")]

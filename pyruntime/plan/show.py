@@ -103,6 +103,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "prlimit": ("rlimit", "limit", "limit"),
     "check_usage": ("", "", "", "hidden"),
     "open": ("slot", "", "open"),
+    "open_at": ("slot", "slot", ""),
     "open_cgroup": ("slot", "", "open"),
     "adopt": ("slot", ""),
     "connect": ("slot", ""),

@@ -9,7 +9,7 @@ from pyruntime.plan.exec import Target
 
 V2_CGROUP = "/sys/fs/cgroup/system.slice/web"
 V1_CGROUPS = [f"/sys/fs/cgroup/{name}/web" for name in ("cpu,cpuacct", "memory", "pids")]
-INIT, PIDFD = 4711, 9
+INIT, PIDFD, DIRECTORY_FD = 4711, 9, 10
 LISTED = ["pid", "network", "ipc", "uts", "mount"]
 
 
@@ -34,6 +34,7 @@ class ExecCase:
         self.host = host
         self.process = merged(base()["process"], process or {})
         self.target = Target(INIT, PIDFD, namespaces, v1 or [], unified)
+        self.target.directory_fd = DIRECTORY_FD
         self.target.resctrl = resctrl or []
         self.target.user_unit = unit
         self.container = container or {}

@@ -53,7 +53,7 @@ ROWS = rows()
 def c_tables() -> dict[str, str]:
     """Op to signature, from every table in csrc."""
     text = "".join(path.read_text() for path in sorted((ROOT / "csrc").glob("ops_*.c")))
-    return dict(re.findall(r'\{"(\w+)", "([nsub*]*)", op_\w+\}', text))
+    return dict(re.findall(r'\{"(\w+)", "([nsuib*]*)", op_\w+\}', text))
 
 
 SAMPLES: dict[str, Any] = {
@@ -100,7 +100,7 @@ SIGNATURES = c_tables()
 def kinds_fit(args: tuple[str | int | bytes, ...], signature: str) -> bool:
     """Whether *args* are what an op with *signature* takes."""
     fixed = signature.removesuffix("*")
-    kinds: dict[str, type] = {"s": str, "n": int, "u": int, "b": bytes}
+    kinds: dict[str, type] = {"s": str, "n": int, "u": int, "i": int, "b": bytes}
     enough = len(args) >= len(fixed) if "*" in signature else len(args) == len(fixed)
     return enough and all(
         isinstance(arg, kinds[letter]) for arg, letter in zip(args, fixed, strict=False)

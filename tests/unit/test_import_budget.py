@@ -64,7 +64,8 @@ MODULES = {
         RECORD,
         PLAN,
         FOREGROUND,
-        "pyruntime.container.exec pyruntime.container.sub_cgroups pyruntime.plan.exec",
+        "pyruntime.container.exec pyruntime.container.init_proc",
+        "pyruntime.container.sub_cgroups pyruntime.plan.exec",
     ],
 }
 
