@@ -225,9 +225,9 @@ static const struct command file_commands[] = {
 static const struct command *find(const char *name)
 {
     const struct command *const tables[] = {file_commands, process_commands, action_commands,
-                                            socket_commands};
+                                            socket_commands, tree_commands};
 
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (!strcmp(command->name, name))
                 return command;

@@ -81,7 +81,7 @@ class Cgroup:
         """Make *directory* fit for processes and limits."""
 
     def _refuse_if_used(self, directory: str, tenant: int) -> None:
-        found = [pid for path in files.tree(directory) for pid in files.processes(path)]
+        found = files.processes_below(directory)
         count = len(found) - found.count(tenant)
         if count:
             raise Error(
@@ -146,8 +146,7 @@ class Cgroup:
         """
         found: dict[int, None] = {}
         for top in self.paths.values():
-            for directory in files.tree(top):
-                found.update(dict.fromkeys(files.processes(directory)))
+            found.update(dict.fromkeys(files.processes_below(top)))
         # 0 is a process that has no number in our pid namespace; to kill(2) it would mean ourselves.
         found.pop(0, None)
         return list(found)

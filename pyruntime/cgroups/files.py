@@ -6,17 +6,19 @@ import errno
 import os
 import time
 
+from pyruntime.cgroups import walk
+from pyruntime.cgroups.walk import GONE
 from pyruntime.errors import Error, KernelError
 
-GONE = (errno.ENOENT, errno.ENODEV)
-"""A cgroup that is removed while it is read: the directory is missing, or its files no longer answer."""
+REMOVE_SECONDS = 30.0
+"""As long as cgroups go away, removing goes on beyond its deadline, up to here."""
 
 
-def read(directory: str, file: str) -> str:
-    """The content of a file, without the newline at its end."""
+def read(directory: str, file: str, at: int | None = None) -> str:
+    """The content of a file, without the newline at its end. *at*: a descriptor of the directory, whose name may be too long."""
     path = f"{directory}/{file}"
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path if at is None else file, os.O_RDONLY | os.O_CLOEXEC, dir_fd=at)
     except OSError as error:
         raise failed(f"open({path})", error) from None
     try:
@@ -30,21 +32,21 @@ def read(directory: str, file: str) -> str:
     return b"".join(parts).decode("utf-8", "surrogateescape").rstrip("\n")
 
 
-def read_if_there(directory: str, file: str) -> str:
+def read_if_there(directory: str, file: str, at: int | None = None) -> str:
     """The content of a file, "" if there is none (any more)."""
     try:
-        return read(directory, file)
+        return read(directory, file, at)
     except KernelError as error:
         if error.errno in GONE:
             return ""
         raise
 
 
-def write(directory: str, file: str, value: str) -> None:
+def write(directory: str, file: str, value: str, at: int | None = None) -> None:
     """Write *value* in one call: the kernel takes each call as a whole value."""
     path = f"{directory}/{file}"
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(path if at is None else file, os.O_WRONLY | os.O_CLOEXEC, dir_fd=at)
     except OSError as error:
         raise failed(f"open({path}, O_WRONLY)", error, file) from None
     try:
@@ -86,31 +88,21 @@ def make(directory: str) -> list[str]:
     raise KernelError(f"mkdir({directory}, 0755)", errno.ENOENT)
 
 
-def processes(directory: str) -> list[int]:
+def processes(directory: str, at: int | None = None) -> list[int]:
     """The processes in *directory* itself."""
     try:
-        text = read_if_there(directory, "cgroup.procs")
+        text = read_if_there(directory, "cgroup.procs", at)
     except KernelError as error:
         # A threaded cgroup of v2 has no list of processes, only of threads.
         if error.errno != errno.EOPNOTSUPP:
             raise
-        text = read_if_there(directory, "cgroup.threads")
+        text = read_if_there(directory, "cgroup.threads", at)
     return [int(pid) for pid in text.split()]
 
 
-def tree(directory: str) -> list[str]:
-    """*directory* and all below it, deepest first; none if it does not exist."""
-    try:
-        # Two links of its own, and one from each directory in it: mostly nothing is to be listed.
-        if os.lstat(directory).st_nlink <= 2:
-            return [directory]
-        with os.scandir(directory) as entries:
-            children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError as error:
-        if error.errno in GONE:
-            return []
-        raise failed(f"open({directory})", error) from None
-    return [*(path for child in sorted(children) for path in tree(child)), directory]
+def processes_below(directory: str) -> list[int]:
+    """The processes in *directory* and in all below it."""
+    return [pid for at in walk.walk(directory) for pid in processes(directory, at)]
 
 
 def mountpoints() -> list[str]:
@@ -121,35 +113,24 @@ def mountpoints() -> list[str]:
 
 
 def remove(directory: str, deadline: float, mounts: list[str]) -> None:
-    """rmdir *directory* with all below it, until the monotonic time *deadline*. None is fine."""
+    """rmdir *directory* with all below it, until the monotonic time *deadline*, and as long as it gets on. None is fine."""
     if not _is_cgroup(directory, mounts):
         return
-    pause = 0.0005
+    pause, last = 0.0005, time.monotonic() + REMOVE_SECONDS
     while True:
-        try:
-            for path in tree(directory):
-                _rmdir(path)
+        removed, busy = walk.remove(directory)
+        if not busy:
             return
-        except OSError as error:
-            # Busy: a process has not ended yet, or a new cgroup has appeared.
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise KernelError(
-                    f"rmdir({directory})", error.errno or 0, hint=_who(directory)
-                ) from None
+        # Busy: a process has not ended yet, or a new cgroup has appeared.
+        now = time.monotonic()
+        if now > deadline and (not removed or now > last):
+            raise KernelError(f"rmdir({directory})", errno.EBUSY, hint=_who(directory))
         time.sleep(pause)
         pause = min(pause * 2, 0.05)
 
 
-def _rmdir(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError as error:
-        if error.errno not in GONE:
-            raise
-
-
 def _who(directory: str) -> str:
-    pids = [str(pid) for path in tree(directory) for pid in processes(path)]
+    pids = [str(pid) for pid in processes_below(directory)]
     return f"it still has the processes {' '.join(pids[:10])}" if pids else ""
 
 

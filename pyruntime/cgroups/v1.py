@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.cgroups import files
+from pyruntime.cgroups import files, walk
 from pyruntime.cgroups.base import FREEZE_SECONDS, Cgroup, number_after, wait_until
 from pyruntime.errors import KernelError, Unsupported
 
@@ -114,8 +114,9 @@ class V1(Cgroup):
         if self.unified is not None:
             self.unified._thaw_all()
         if "freezer" in self.by_controller:
-            for directory in reversed(files.tree(self.by_controller["freezer"])):
-                _set(directory, "THAWED")
+            directory = self.by_controller["freezer"]
+            for at in walk.walk(directory):
+                _set(directory, "THAWED", at)
 
     def oom_kills(self) -> int:
         """How many processes the kernel has killed for want of memory. Counted since 4.13."""
@@ -125,12 +126,12 @@ class V1(Cgroup):
         return number_after(files.read_if_there(directory, "memory.oom_control"), "oom_kill")
 
 
-def _set(directory: str, state: str) -> bool:
-    """Whether there is such a cgroup to freeze or thaw."""
+def _set(directory: str, state: str, at: int | None = None) -> bool:
+    """Whether there is such a cgroup to freeze or thaw. *at*: the one below *directory* that is meant."""
     try:
-        files.write(directory, "freezer.state", state)
+        files.write(directory, "freezer.state", state, at)
     except KernelError as error:
-        if error.errno in files.GONE:
+        if error.errno in walk.GONE:
             return False
         raise
     return True

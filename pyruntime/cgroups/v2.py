@@ -6,7 +6,7 @@ import errno
 import os
 import time
 
-from pyruntime.cgroups import files
+from pyruntime.cgroups import files, walk
 from pyruntime.cgroups.base import FREEZE_SECONDS, Cgroup, number_after, wait_until
 from pyruntime.errors import Error, KernelError, Unsupported
 
@@ -116,8 +116,8 @@ class V2(Cgroup):
         return _set(self.directory, "1") and wait_until(self.is_frozen, FREEZE_SECONDS)
 
     def _thaw_all(self) -> None:
-        for directory in reversed(files.tree(self.directory)):
-            _set(directory, "0")
+        for at in walk.walk(self.directory):
+            _set(self.directory, "0", at)
 
     def oom_kills(self) -> int:
         """How many processes the kernel has killed for want of memory, here and below."""
@@ -136,12 +136,12 @@ class V2(Cgroup):
                 raise files.failed(f"chown({path}, {uid}, -1)", error) from None
 
 
-def _set(directory: str, freeze: str) -> bool:
-    """Whether there is such a cgroup to freeze or thaw, and this kernel can."""
+def _set(directory: str, freeze: str, at: int | None = None) -> bool:
+    """Whether there is such a cgroup to freeze or thaw, and this kernel can. *at*: the one below *directory* that is meant."""
     try:
-        files.write(directory, "cgroup.freeze", freeze)
+        files.write(directory, "cgroup.freeze", freeze, at)
     except KernelError as error:
-        if error.errno in files.GONE:
+        if error.errno in walk.GONE:
             return False
         raise
     return True
