@@ -55,6 +55,17 @@ static void say(const char *text)
     (void)ignored;
 }
 
+/* As errors.py has it: strerror(3) without its capital letter. */
+static const char *reason(int number)
+{
+    static char text[128];
+
+    strncpy(text, strerror(number), sizeof(text) - 1);
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
+        text[0] = (char)(text[0] + 'a' - 'A');
+    return text;
+}
+
 static _Noreturn void die(const char *path, const char *what)
 {
     say("pyruntime: ");
@@ -168,8 +179,7 @@ static void refuse_untrusted(const char *package)
 
         *end = '\0';
         const char *directory = real[0] ? real : "/";
-        const char *fault =
-            stat(directory, &st) < 0 ? strerror(errno) : distrust(&st, kept == '\0');
+        const char *fault = stat(directory, &st) < 0 ? reason(errno) : distrust(&st, kept == '\0');
 
         if (fault)
             die(directory, fault);
@@ -225,7 +235,7 @@ static void become_python(const char *own_directory, char **words, char **enviro
         words[0] = (char *)interpreter;
         execve(interpreter, words, environment);
         if (errno == E2BIG)
-            die(interpreter, strerror(errno));
+            die(interpreter, reason(errno));
     }
 }
 

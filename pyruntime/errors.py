@@ -73,11 +73,27 @@ class Unsupported(Error):
     """This host lacks what the configuration asks for."""
 
 
+def reason(errno: int) -> str:
+    """What *errno* means, as Go's runtimes write it: strerror(3) without its capital letter, but "RFS ..." stays.
+
+    Contract: dockerd's exit statuses 126 and 127 depend on "no such file or directory", "permission denied"
+    and "exec format error".
+    """
+    text = os.strerror(errno)
+    return text[0].lower() + text[1:] if text[1:2].islower() else text
+
+
+def said(error: OSError) -> str:
+    """One of Python's errors in our form: the file, if there is one, and the reason."""
+    place = f"{error.filename}: " if error.filename is not None else ""
+    return place + (reason(error.errno) if error.errno else error.strerror or str(error))
+
+
 class KernelError(Error):
     """A system call failed. *call* is the call as written in C, with its arguments decoded."""
 
     def __init__(self, call: str, errno: int, *, hint: str = "") -> None:
-        super().__init__(f"{call}: {os.strerror(errno)}" if errno else call, hint=hint)
+        super().__init__(f"{call}: {reason(errno)}" if errno else call, hint=hint)
         self.call = call
         self.errno = errno
 

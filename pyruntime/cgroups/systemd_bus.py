@@ -5,10 +5,9 @@ There are no callbacks: signals are what `sd_bus_process` gives back because not
 
 from __future__ import annotations
 
-import os
 import time
 
-from pyruntime.errors import Error, Unsupported
+from pyruntime.errors import Error, Unsupported, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Bus:
 
     def _check(self, call: str, result: int) -> int:
         if result < 0:
-            raise Error(f"D-Bus: {call}: {os.strerror(-result)}")
+            raise Error(f"D-Bus: {call}: {reason(-result)}")
         return result
 
     def call(
@@ -99,7 +98,7 @@ class Bus:
                 name, text = self._text(error.name), self._text(error.message)
             finally:
                 self._lib.sd_bus_error_free(error)
-            raise BusError(member, name, text or os.strerror(-result))
+            raise BusError(member, name, text or reason(-result))
         return self._read(self._owned(reply[0]), answer)
 
     def _message(self, where: tuple[str, str, str], member: str) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from pyruntime.errors import said
+
 LINE = {
     "json": '{{"level":"{level}","msg":{message},"time":"{time}"}}\n',
     "text": 'time="{time}" level={level} msg={message}\n',
@@ -47,7 +49,9 @@ class Log:
             finally:
                 os.close(fd)
         except (OSError, ValueError) as error:
-            write_stderr(f"pyruntime: warning: --log {self.path}: {error}\n")
+            write_stderr(
+                f"pyruntime: warning: --log {said(error) if isinstance(error, OSError) else error}\n"
+            )
 
 
 def quoted(text: str) -> str:

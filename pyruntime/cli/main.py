@@ -13,7 +13,7 @@ from pyruntime.cli.log import Log
 from pyruntime.cli.parse import Declined, parse, parse_globals
 from pyruntime.cli.root import state_root
 from pyruntime.cli.table import VERBS
-from pyruntime.errors import Error, during
+from pyruntime.errors import Error, during, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:
         return 1  # the reader of our output has gone, so nobody waits for a word
     except OSError as error:
-        log.error(str(Error(_asked(call) + _os_error(error))))
+        log.error(str(Error(_asked(call) + said(error))))
         return _error_status(call)
     except KeyboardInterrupt:
         return 128 + 2  # SIGINT
@@ -122,11 +122,6 @@ def _asked(call: Call | None) -> str:
 
 def _error_status(call: Call | None) -> int:
     return VERBS[call.verb].error_status if call and call.verb in VERBS else 1
-
-
-def _os_error(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename is not None else ""
-    return place + (error.strerror or str(error))
 
 
 def command(verb: str) -> Callable[[Call], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyruntime.commands._common import write
 from pyruntime.container import lifecycle, store
-from pyruntime.errors import Error
+from pyruntime.errors import Error, said
 from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def _states(call: Call, root: str) -> list[dict[str, Any]]:
                 record = container.record()
         except (Error, OSError) as error:
             if not isinstance(error, Error) or "does not exist" not in str(error):
-                call.warn(f"list: {id}: {error}")
+                call.warn(f"list: {id}: {said(error) if isinstance(error, OSError) else error}")
             continue
         own = {"rootfs": record.rootfs, "created": record.created, "owner": _owner(f"{root}/{id}")}
         states.append({**state, **own})

@@ -6,7 +6,7 @@ import os
 
 from pyruntime.commands._common import write
 from pyruntime.container import lifecycle, store
-from pyruntime.errors import Error
+from pyruntime.errors import Error, reason
 from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def _ps(arguments: list[str]) -> str:
         )
     except OSError as error:
         os.close(read_fd)
-        raise Error(f"ps: {os.strerror(error.errno or 0)}") from None
+        raise Error(f"ps: {reason(error.errno or 0)}") from None
     finally:
         os.close(write_fd)
     with open(read_fd, encoding="utf-8", errors="surrogateescape") as output:

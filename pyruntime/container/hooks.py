@@ -12,7 +12,7 @@ import os
 from pyruntime.container.executor import ALL_SIGNALS
 from pyruntime.container.process import wait_readable
 from pyruntime.container.report import wait_status
-from pyruntime.errors import HookError
+from pyruntime.errors import HookError, reason
 from pyruntime.plan.hooks import environment, of_kind, state_parts
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
         )
     except OSError as error:
         os.close(output_fd)
-        raise HookError(f"error running {name}: {path}: {os.strerror(error.errno or 0)}") from None
+        raise HookError(f"error running {name}: {path}: {reason(error.errno or 0)}") from None
     finally:
         os.close(input_fd)
         os.fchdir(old)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyruntime.errors import Error, HookError, KernelError
+from pyruntime.errors import Error, HookError, KernelError, reason
 from pyruntime.plan.calls import CALLS, HOOK_STATUS
 from pyruntime.plan.show import op_text
 
@@ -103,7 +103,7 @@ def failure(step: Step, error: int, call: int, rootfs: str) -> Error:
         found = _exec(step, error, rootfs)
     elif step.op.name.startswith("chdir"):
         cwd = str(step.op.args[0])
-        text = f'chdir to cwd ("{cwd}") set in config.json failed: {os.strerror(error)}'
+        text = f'chdir to cwd ("{cwd}") set in config.json failed: {reason(error)}'
         found = KernelError(text, 0, hint=_chdir_hint(error))
     else:
         found = _plain(step, error, call)
@@ -127,7 +127,7 @@ def _lookup(name: str, error: int) -> str:
         return f'exec: "{name}": executable file not found in $PATH'
     if error == errno.EISDIR:
         return f'exec: "{name}": is a directory'
-    return f'exec: "{name}": {os.strerror(error).lower()}'
+    return f'exec: "{name}": {reason(error)}'
 
 
 def _exec(step: Step, error: int, rootfs: str) -> Error:
@@ -171,7 +171,7 @@ def _hook(step: Step, error: int, call: int) -> Error:
         return HookError(f"{path}: {wait_status(error - HOOK_STATUS)}")
     if error == errno.ETIME:
         return HookError(f"{path}: hook ran past specified timeout of {timeout_s}.0s")
-    return HookError(f"{path}: {CALLS[call]}: {os.strerror(error)}")
+    return HookError(f"{path}: {CALLS[call]}: {reason(error)}")
 
 
 def death(step: Step, status: int, cgroup: Cgroup) -> Error:

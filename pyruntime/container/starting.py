@@ -11,7 +11,7 @@ import os
 import select
 import sys
 
-from pyruntime.errors import Error, KernelError, WrongState
+from pyruntime.errors import Error, KernelError, WrongState, reason
 from pyruntime.plan.step import INSIDE, Op, Step
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def _failure(container: Container, record: bytes, rootfs: str) -> Error:
     for number, step in _steps(container):
         if number == index:
             return report.failure(step, value, call, rootfs)
-    return Error(f"step {index} failed: {os.strerror(value)}")
+    return Error(f"step {index} failed: {reason(value)}")
 
 
 def _death(container: Container, status: int, cgroup: Cgroup) -> Error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyruntime.errors import Error, SpecError, Unsupported
+from pyruntime.errors import Error, SpecError, Unsupported, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,4 +150,4 @@ def _name() -> str:
 
 
 def _unexpected(pointer: str, call: str, result: int) -> Error:
-    return Error(f"{pointer}: {call} of {_name()}: {os.strerror(-result)}")
+    return Error(f"{pointer}: {call} of {_name()}: {reason(-result)}")

@@ -102,7 +102,7 @@ def test_profile_that_is_not_loaded_is_an_error(container: MakeContainer, config
     message = c.refuses("create")
 
     assert "process.apparmorProfile" in message
-    assert "No such file or directory" in message
+    assert "no such file or directory" in message
     assert not c.exists
 
 

@@ -83,7 +83,7 @@ def test_a_program_that_may_not_be_executed_fails_the_start(
     c = container(config)
     c.create()
 
-    assert "Permission denied" in c.refuses("start")
+    assert "permission denied" in c.refuses("start")
 
 
 @requires.landlock(4)
@@ -238,7 +238,7 @@ def test_a_path_that_is_missing_is_an_error_unless_it_is_optional(
     message = c.refuses("create")
 
     assert "annotations[org.pyruntime.landlock] /rules/0: landlock_path" in message
-    assert "No such file or directory" in message
+    assert "no such file or directory" in message
     assert '"optional": true' in message
     assert not c.exists
 

@@ -119,7 +119,7 @@ def test_device_that_may_not_leave_its_namespace_is_an_error(
 
     message = container(config).refuses("create")
 
-    assert "linux.netDevices dev0: RTM_NEWLINK: Invalid argument" in message
+    assert "linux.netDevices dev0: RTM_NEWLINK: invalid argument" in message
     assert "dev0" in host.devices()
 
 
@@ -166,7 +166,7 @@ def test_name_that_is_taken_is_an_error_and_the_device_stays(
 
     message = container(config).refuses("create")
 
-    assert "linux.netDevices v0: RTM_NEWLINK: File exists" in message
+    assert "linux.netDevices v0: RTM_NEWLINK: file exists" in message
     assert 'has a device "lo"' in message
     assert _without_lifetimes(host.ip("address show v0")) == _without_lifetimes(before[0])
     assert host.ip("route") == before[1]
@@ -199,7 +199,7 @@ def test_device_that_cannot_be_set_up_is_an_error_and_comes_back(
 
     message = container(config).refuses("create")
 
-    assert "linux.netDevices dev0: RTM_NEWLINK: Address already in use" in message
+    assert "linux.netDevices dev0: RTM_NEWLINK: address already in use" in message
     assert "also:" not in message
     assert host.devices()["dev0"]["address"] == before["address"]
 
@@ -212,7 +212,7 @@ def test_kernels_own_words_are_in_the_error(
 
     message = container(config).refuses("create")
 
-    assert "linux.netDevices lo: RTM_NEWLINK: Invalid argument" in message
+    assert "linux.netDevices lo: RTM_NEWLINK: invalid argument" in message
 
 
 def test_without_a_network_namespace_it_is_an_error(
@@ -350,7 +350,7 @@ def test_first_device_comes_back_when_the_second_is_refused(
 
     message = container(config).refuses("create")
 
-    assert "linux.netDevices missing0: RTM_GETLINK: No such device" in message
+    assert "linux.netDevices missing0: RTM_GETLINK: no such device" in message
     _assert_as_before(host, before)
     assert host.devices()["v0"]["master"] == "br0"
 

@@ -74,4 +74,4 @@ def test_a_file_that_can_not_be_opened_does_not_hide_the_error(
 
     first, second = capfd.readouterr().err.splitlines()
     assert first == "pyruntime: boom"
-    assert "No such file or directory" in second
+    assert "no such file or directory" in second

@@ -91,10 +91,10 @@ def test_a_usage_error_is_logged_too(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 def test_an_error_of_the_system_is_no_bug(verb: PutVerb, capfd: pytest.CaptureFixture[str]) -> None:
-    verb("create", PermissionError(13, "Permission denied", "/b/config.json"))
+    verb("create", PermissionError(13, "permission denied", "/b/config.json"))
 
     assert main.run(["create", "web"]) == 1
-    assert capfd.readouterr().err == "pyruntime: create web: /b/config.json: Permission denied\n"
+    assert capfd.readouterr().err == "pyruntime: create web: /b/config.json: permission denied\n"
 
 
 def test_a_bug_is_one_line(verb: PutVerb, capfd: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_openat_says_what_it_tried(tmp_path: Path) -> None:
 
     assert caught.value.errno == errno.ENOENT
     assert str(caught.value) == (
-        f"openat(AT_FDCWD, {tmp_path}/none, 0o10000000): No such file or directory"
+        f"openat(AT_FDCWD, {tmp_path}/none, 0o10000000): no such file or directory"
     )
 
 
@@ -82,7 +82,7 @@ def test_fstatfs_type_gives_the_magic_number() -> None:
 
     assert calls.fstatfs_type(fd) == PROC_SUPER_MAGIC
     os.close(fd)
-    with pytest.raises(KernelError, match=f"fstatfs\\({fd}\\): Bad file descriptor"):
+    with pytest.raises(KernelError, match=f"fstatfs\\({fd}\\): bad file descriptor"):
         calls.fstatfs_type(fd)
 
 
@@ -128,7 +128,7 @@ def test_close_range_closes_and_marks() -> None:
         assert not Path("/proc/self/fd/900").exists()
 
     in_child(check)
-    with pytest.raises(KernelError, match="close_range\\(2, 1, 0\\): Invalid argument"):
+    with pytest.raises(KernelError, match="close_range\\(2, 1, 0\\): invalid argument"):
         calls.close_range(2, 1)
 
 
@@ -138,7 +138,7 @@ def test_prctl_sets_no_new_privs() -> None:
         assert calls.prctl(flags.PR_GET_NO_NEW_PRIVS) == 1
 
     in_child(check)
-    with pytest.raises(KernelError, match="prctl\\(PR_SET_NO_NEW_PRIVS, 2, 0\\): Invalid"):
+    with pytest.raises(KernelError, match="prctl\\(PR_SET_NO_NEW_PRIVS, 2, 0\\): invalid"):
         calls.prctl(flags.PR_SET_NO_NEW_PRIVS, 2)
 
 
@@ -163,7 +163,7 @@ def test_seccomp_loads_a_program() -> None:
 def test_seccomp_refuses_a_program_without_an_end() -> None:
     def check() -> None:
         calls.prctl(flags.PR_SET_NO_NEW_PRIVS, 1)
-        with pytest.raises(KernelError, match=r"seccomp\(SECCOMP_SET_MODE_FILTER, 0\): Invalid"):
+        with pytest.raises(KernelError, match=r"seccomp\(SECCOMP_SET_MODE_FILTER, 0\): invalid"):
             calls.seccomp(0, struct.pack("=HBBI", 0x20, 0, 0, 0))
 
     in_child(check)
@@ -204,7 +204,7 @@ def test_unshare_gives_a_new_namespace() -> None:
         assert os.readlink("/proc/self/ns/uts") != before
 
     in_child(check)
-    with pytest.raises(KernelError, match="unshare\\(0x1\\): Invalid argument"):
+    with pytest.raises(KernelError, match="unshare\\(0x1\\): invalid argument"):
         calls.unshare(1)
 
 
@@ -217,7 +217,7 @@ def test_setns_goes_back_to_the_old_namespace() -> None:
         calls.unshare(flags.CLONE_NEWUTS)
         calls.setns(fd, flags.CLONE_NEWUTS)
         assert os.readlink("/proc/self/ns/uts") == before
-        with pytest.raises(KernelError, match=r"setns\(\d+<uts:\[\d+\]>, CLONE_NEWNET\): Inval"):
+        with pytest.raises(KernelError, match=r"setns\(\d+<uts:\[\d+\]>, CLONE_NEWNET\): inval"):
             calls.setns(fd, flags.CLONE_NEWNET)
 
     in_child(check)
@@ -248,7 +248,7 @@ def test_mount_and_umount2(tmp_path: Path) -> None:
         inner = tmp_path / "inner"
         inner.mkdir()
         calls.mount("x", str(inner), "tmpfs")
-        with pytest.raises(KernelError, match=f"umount2\\({tmp_path}, 0\\): Device or resource"):
+        with pytest.raises(KernelError, match=f"umount2\\({tmp_path}, 0\\): device or resource"):
             calls.umount2(str(tmp_path))
         calls.umount2(str(tmp_path), flags.MNT_DETACH | flags.UMOUNT_NOFOLLOW)
         assert not inner.exists()
@@ -263,7 +263,7 @@ def test_mount_shows_its_flags_by_name(tmp_path: Path) -> None:
         with pytest.raises(KernelError) as caught:
             calls.mount("x", str(tmp_path), "nonsense", flags.MS_NOSUID | flags.MS_RDONLY, "a=b")
         assert str(caught.value) == (
-            f"mount(x, {tmp_path}, nonsense, MS_RDONLY|MS_NOSUID, a=b): No such device"
+            f"mount(x, {tmp_path}, nonsense, MS_RDONLY|MS_NOSUID, a=b): no such device"
         )
 
     in_mount_namespace(check)
@@ -345,7 +345,7 @@ def test_mount_setattr_shows_what_it_was_to_set(tmp_path: Path) -> None:
             calls.mount_setattr(fd, set=flags.MOUNT_ATTR_RDONLY, userns_fd=fd)
         shown = f"mount_setattr({fd}<{tmp_path}>, 0, set=MOUNT_ATTR_RDONLY, clear=0, userns="
         assert str(caught.value).startswith(shown)
-        with pytest.raises(KernelError, match=r"open_tree\(AT_FDCWD, /none, OPEN_TREE_CLONE\): N"):
+        with pytest.raises(KernelError, match=r"open_tree\(AT_FDCWD, /none, OPEN_TREE_CLONE\): n"):
             calls.open_tree(flags.AT_FDCWD, "/none", flags.OPEN_TREE_CLONE)
 
     in_mount_namespace(check)
@@ -384,9 +384,9 @@ def test_identity_is_given_up_for_good() -> None:
         assert (os.getresuid(), os.getresgid()) == ((1001,) * 3, (1000,) * 3)
         assert os.getgroups() == [5, 7]
         for call in (calls.setresgid, calls.setresuid):
-            with pytest.raises(KernelError, match=f"{call.__name__}\\(0, 0, 0\\): Operation not"):
+            with pytest.raises(KernelError, match=f"{call.__name__}\\(0, 0, 0\\): operation not"):
                 call(0)
-        with pytest.raises(KernelError, match="setgroups\\(1, 2\\): Operation not permitted"):
+        with pytest.raises(KernelError, match="setgroups\\(1, 2\\): operation not permitted"):
             calls.setgroups([1, 2])
 
     in_child(check)
@@ -403,7 +403,7 @@ def test_capset_sets_the_three_sets_across_both_words() -> None:
         assert int(lines["CapEff"], 16) == 1 << 7
         assert int(lines["CapPrm"], 16) == 1 << 7 | 1 << 38
         assert int(lines["CapInh"], 16) == 1 << 38
-        with pytest.raises(KernelError, match="capset\\(0x1, 0x1, 0x0\\): Operation not permitted"):
+        with pytest.raises(KernelError, match="capset\\(0x1, 0x1, 0x0\\): operation not permitted"):
             calls.capset(1, 1, 0)
 
     in_child(check)

@@ -67,7 +67,7 @@ def test_acknowledgement_is_no_error() -> None:
 
 
 def test_refusal_has_the_call_and_the_errno() -> None:
-    with pytest.raises(KernelError, match=r"^RTM_NEWLINK: File exists$") as caught:
+    with pytest.raises(KernelError, match=r"^RTM_NEWLINK: file exists$") as caught:
         rtnetlink.check("RTM_NEWLINK", NLMSG_ERROR, 0, struct.pack("=i", -errno.EEXIST))
 
     assert rtnetlink.is_errno(caught.value, "EEXIST")
@@ -93,7 +93,7 @@ def test_loopback_is_found_by_name_and_by_index() -> None:
         assert (found.index, found.name, found.master) == (1, "lo", 0)
         assert with_socket.link(index=1).name == "lo"
         assert all(a.prefix_length in (8, 128) for a in with_socket.addresses(1))
-        with pytest.raises(KernelError, match="RTM_GETLINK: No such device"):
+        with pytest.raises(KernelError, match="RTM_GETLINK: no such device"):
             with_socket.link("missing0")
     finally:
         with_socket.close()

@@ -78,7 +78,7 @@ def test_a_config_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_missing_bundle_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(KernelError, match=r"no/config\.json\): No such file or directory"):
+    with pytest.raises(KernelError, match=r"no/config\.json\): no such file or directory"):
         run(bundle=str(tmp_path / "no"))
 
 
