@@ -102,6 +102,14 @@ class HookError(Error):
     """A hook failed, could not be run, or took too long."""
 
 
+class Interrupted(BaseException):
+    """A signal asked us to end; what was made is undone on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class during:
     """Put *what* in front of an `Error` that passes through."""
 

@@ -13,7 +13,7 @@ from pyruntime.cli.log import Log
 from pyruntime.cli.parse import Declined, parse, parse_globals
 from pyruntime.cli.root import state_root
 from pyruntime.cli.table import VERBS
-from pyruntime.errors import Error, during, said
+from pyruntime.errors import Error, Interrupted, during, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def run(argv: list[str]) -> int:
         return _error_status(call)
     except KeyboardInterrupt:
         return 128 + 2  # SIGINT
+    except Interrupted as error:
+        return 128 + error.number
     except Exception as error:
         log.error(str(Error(f"{_asked(call)}{type(error).__name__}: {error}: this is a bug")))
         if log.debug:

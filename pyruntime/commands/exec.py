@@ -21,31 +21,28 @@ def run(call: Call) -> int:
     """Run it; in the foreground the status is the process's."""
     options = call.options
     root = call.globals["root"]
-    terminal = None
     cgroups = sub_cgroups.parse(options["cgroup"])
     with store.find(root, call.arguments[0]) as container:
         prepared = prepare(container, ignore_paused=options["ignore_paused"])
         program = process_of(call, prepared[2])
         asked = _options(call)
-        if program.get("terminal") and not options["detach"] and not asked.console_socket:
-            from pyruntime.container.terminal import for_foreground
+        if options["detach"]:
+            execute(container, root, prepared, program, asked, cgroups)
+            return 0
+        from pyruntime.container import foreground
 
-            terminal = for_foreground(asked)
-        if not options["detach"]:
-            from pyruntime.container.foreground import hold_signals
-
-            hold_signals()
+        asked.before_program = foreground.hold_signals
+        attendant = None
+        if program.get("terminal") and not asked.console_socket:
+            attendant = foreground.attendant_for(asked)
+        foreground.be_interruptible()
         try:
             launch = execute(container, root, prepared, program, asked, cgroups)
             container.close()
-            if options["detach"]:
-                return 0
-            from pyruntime.container.foreground import wait_for_end
-
-            return wait_for_end(launch.pid, terminal)
+            return foreground.wait_for_end(launch.pid, attendant)
         finally:
-            if terminal is not None:
-                terminal.close()
+            if attendant is not None:
+                attendant.close()
 
 
 def _options(call: Call) -> Options:

@@ -41,7 +41,10 @@ class Options:
     """What the caller of create or run says besides the bundle."""
 
     __slots__ = (
+        "attend",
+        "before_program",
         "bundle",
+        "console_fd",
         "console_size",
         "console_socket",
         "keyring",
@@ -72,7 +75,13 @@ class Options:
     ) -> None:
         self.bundle = bundle
         self.console_socket = console_socket
+        self.console_fd = -1
+        """Instead of that: one end of a connection, for the executor."""
         self.console_size: tuple[int, int] | None = None
+        self.attend: Callable[[int, int], None] | None = None
+        """Stays with the pid until the descriptor is readable: the program has begun, or could not."""
+        self.before_program: Callable[[], None] | None = None
+        """Called when from now on the program may begin at any time."""
         self.pid_file = pid_file
         self.preserve_fds = preserve_fds
         self.pivot = pivot
@@ -90,7 +99,7 @@ class Options:
 def create(root: str, id: str, options: Options) -> Launch:
     """Make the container *id*; its directory stays locked until the caller closes `launch.container`."""
     check_descriptors(options.preserve_fds)
-    executor = take()  # it probes while we read
+    executor = take(inherit=given(options))  # it probes while we read
     try:
         content, spec = read_bundle(options.bundle, options.warn)
         container = store.create(root, id)
@@ -104,10 +113,21 @@ def create(root: str, id: str, options: Options) -> Launch:
         container.remove()
         container.close()
         raise
-    if options.meanwhile is not None:
-        launch.meanwhile = options.meanwhile
+    attended(launch, options)
     _run(launch)
     return launch
+
+
+def given(options: Options) -> tuple[int, ...]:
+    """The descriptors that the executor is started with."""
+    return (options.console_fd,) if options.console_fd >= 0 else ()
+
+
+def attended(launch: Launch, options: Options) -> None:
+    """Let *launch* call what the options have to be called."""
+    launch.meanwhile = options.meanwhile or launch.meanwhile
+    launch.before_program = options.before_program or launch.before_program
+    launch.attend = options.attend or launch.attend
 
 
 def _run(launch: Launch) -> None:
@@ -174,7 +194,7 @@ def check_descriptors(preserve_fds: int) -> None:
 def check_terminal(spec: Spec, options: Options) -> None:
     """A terminal needs somebody who takes its other end."""
     terminal = bool((spec.get("process") or {}).get("terminal"))
-    if terminal and not options.console_socket:
+    if terminal and not options.console_socket and options.console_fd < 0:
         raise Error(
             "/process/terminal: cannot allocate tty without --console-socket",
             hint='set "terminal": false, or use "run" without --detach',
@@ -280,6 +300,7 @@ def _request(
         filter=filter,
         fifo=f"{container.path}/{FIFO}" if options.waits else "",
         console_socket=options.console_socket,
+        console_fd=options.console_fd,
         console_size=options.console_size,
         pid_file=options.pid_file,
         preserve_fds=options.preserve_fds,

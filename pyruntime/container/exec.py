@@ -8,11 +8,13 @@ from pyruntime.cgroups import cgroup_of
 from pyruntime.container import lifecycle, status
 from pyruntime.container.create import (
     abandon,
+    attended,
     caller_umask,
     check_descriptors,
     check_terminal,
     facts_for,
     filter_of,
+    given,
     listen_fds,
 )
 from pyruntime.container.executor import Executor
@@ -67,7 +69,7 @@ def execute(
     try:
         proc = InitProc(init.pid, pidfd, "exec")
         try:
-            executor = Executor(inherit=(pidfd, proc.fd))
+            executor = Executor(inherit=(pidfd, proc.fd, *given(options)))
             try:
                 plan = _decide(
                     container, root, prepared, program, options, asked_cgroups or {}, proc, executor
@@ -77,7 +79,7 @@ def execute(
                 raise
             for warning in plan.warnings:
                 options.warn(warning)
-            return _launch(plan, executor, spec, container, record, proc)
+            return _launch(plan, executor, spec, container, record, proc, options)
         finally:
             proc.close()
     finally:
@@ -117,6 +119,7 @@ def _request(record: Record, filter: Filter | None, options: Options) -> Request
         record.rootfs,
         filter=filter,
         console_socket=options.console_socket,
+        console_fd=options.console_fd,
         console_size=options.console_size,
         pid_file=options.pid_file,
         preserve_fds=options.preserve_fds,
@@ -133,6 +136,7 @@ def _launch(
     container: Container,
     record: Record,
     proc: InitProc,
+    options: Options,
 ) -> Launch:
     launch = Launch(
         plan,
@@ -143,6 +147,7 @@ def _launch(
         rootfs=record.rootfs,
         cgroup=cgroup_of("none", {}),
     )
+    attended(launch, options)
     try:
         launch.run()
         launch.finish()

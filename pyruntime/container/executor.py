@@ -33,10 +33,10 @@ LANDLOCK_SHIFT = 24
 class Executor:
     """One started executor: pipes, the plan's file, and its features."""
 
-    __slots__ = ("_go_fd", "_landlock", "_plan_fd", "_probed", "_report_fd", "pid", "plan_size")
+    __slots__ = ("_go_fd", "_landlock", "_plan_fd", "_probed", "pid", "plan_size", "report_fd")
 
     def __init__(self, *, inherit: tuple[int, ...] = ()) -> None:
-        self._report_fd, report_fd = os.pipe2(os.O_CLOEXEC)
+        self.report_fd, report_fd = os.pipe2(os.O_CLOEXEC)
         go_fd, self._go_fd = os.pipe2(os.O_CLOEXEC)
         self._plan_fd = os.memfd_create("pyruntime-plan", os.MFD_CLOEXEC)
         self._probed: frozenset[str] | None = None
@@ -98,7 +98,7 @@ class Executor:
 
     def next(self) -> tuple[int, int, int, int] | None:
         """The next report: kind, step, value, call; None when none will come."""
-        record = os.read(self._report_fd, RECORD_SIZE)
+        record = os.read(self.report_fd, RECORD_SIZE)
         if len(record) < RECORD_SIZE:
             return None
         return (
@@ -119,10 +119,10 @@ class Executor:
 
     def close(self) -> None:
         """Let go of the pipes: whoever waits at a barrier ends."""
-        for fd in (self._report_fd, self._go_fd, self._plan_fd):
+        for fd in (self.report_fd, self._go_fd, self._plan_fd):
             if fd >= 0:
                 os.close(fd)
-        self._report_fd = self._go_fd = self._plan_fd = -1
+        self.report_fd = self._go_fd = self._plan_fd = -1
 
     def end(self) -> None:
         """End it, whatever it is waiting for."""
@@ -150,9 +150,14 @@ def start_early() -> None:
     _early.append(Executor())
 
 
-def take() -> Executor:
-    """The one that was started early, or a new one."""
-    return _early.pop() if _early else Executor()
+def take(inherit: tuple[int, ...] = ()) -> Executor:
+    """The one that was started early, or a new one where something is to be given to it."""
+    early = _early.pop() if _early else None
+    if early is not None and inherit:
+        early.close()
+        early.reap()
+        early = None
+    return early or Executor(inherit=inherit)
 
 
 def sealed_copy() -> int:

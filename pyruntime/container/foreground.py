@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import _signal
-import errno
 import os
-import select
 
+from pyruntime.errors import Interrupted, said
 from pyruntime.linux.signals import SIGCHLD, SIGURG, SIGWINCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyruntime.container.create import Options
+    from pyruntime.container.relay import Relay
     from pyruntime.container.terminal import Terminal
 
 # Synchronous ones are about ourselves; KILL and STOP cannot be had; 32 and 33 are libc's.
@@ -18,17 +21,34 @@ FORWARDED = frozenset(
     {*range(1, 32), *range(34, 65)} - {SIGCHLD, SIGURG, 4, 5, 7, 8, 9, 11, 19, 31}
 )
 
+# What a shell does with a job that has the terminal is about us, not about the container.
+SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU = 18, 20, 21, 22
+
+# As long as nothing runs, these end us; afterwards they are the program's.
+INTERRUPTING = (1, 2, 3, 15)
+
+
+def be_interruptible() -> None:
+    """Until the program begins: SIGHUP, SIGINT, SIGQUIT and SIGTERM undo what was made."""
+    for number in INTERRUPTING:
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    hold_signals()  # the undoing is not interrupted
+    raise Interrupted(number)
+
 
 def hold_signals() -> None:
     """From before the program begins: what comes until it can be passed on waits."""
     _signal.pthread_sigmask(_signal.SIG_BLOCK, [*FORWARDED, SIGCHLD])
 
 
-def wait_for_end(pid: int, terminal: Terminal | None) -> int:
+def wait_for_end(pid: int, attendant: Attendant | None) -> int:
     """Wait until the child *pid* has ended; its exit status, or 128 plus the signal that ended it."""
-    if terminal is not None:
-        terminal.receive()
-        return _copy(pid, terminal)
+    if attendant is not None and attendant.relay is not None:
+        return attendant.wait_for_end(pid)
     # Blocked and taken one by one: none gets lost between a look and a wait.
     hold_signals()
     while True:
@@ -56,52 +76,117 @@ def exit_status(status: int) -> int:
 
 
 def _catch_signals() -> int:
-    """Have every signal written, as a byte, into a pipe whose reading end this gives."""
+    """Have every signal written, as a byte, into a pipe whose reading end this gives.
+
+    SIGTTIN and SIGTTOU do what they do to any job: stop it.
+    """
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     _signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
-    for number in FORWARDED:
+    for number in FORWARDED - {SIGTTIN, SIGTTOU}:
         _signal.signal(number, lambda *_: None)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, FORWARDED)
     return read_fd
 
 
-def _copy(pid: int, terminal: Terminal) -> int:
-    """Copy both ways; what the terminal still holds when the process has ended is copied first."""
-    signals_fd, pid_fd = _catch_signals(), os.pidfd_open(pid)
-    poll = select.poll()
-    for fd in (terminal.fd, 0, signals_fd, pid_fd):
-        poll.register(fd, select.POLLIN)
-    while True:
-        ready = {fd for fd, _ in poll.poll()}
-        if signals_fd in ready:
-            _take_signals(signals_fd, pid, terminal)
-        if 0 in ready and not _pass(0, terminal.fd):
-            poll.unregister(0)
-        if terminal.fd in ready:
-            if not _pass(terminal.fd, 1):
-                poll.unregister(terminal.fd)
-        elif pid_fd in ready:
-            return exit_status(os.waitpid(pid, 0)[1])
+class Attendant:
+    """Stays with a program on a terminal: bytes both ways, signals, the state of our own terminal."""
+
+    __slots__ = ("_signals_fd", "_terminal", "_warn", "relay")
+
+    def __init__(self, terminal: Terminal, warn: Callable[[str], None]) -> None:
+        self._terminal = terminal
+        self._warn = warn
+        self._signals_fd = -1
+        self.relay: Relay | None = None
+
+    def begin(self, pid: int, end_fd: int) -> None:
+        """Take the terminal and attend to it until *end_fd* is readable: the program runs, or failed to."""
+        if not self._terminal.receive():
+            return  # it has ended before; *end_fd* tells why
+        relay = self.relay = _relay(self._terminal)
+        relay.before_input = self._before_input
+        self._signals_fd = _catch_signals()
+        self._terminal.own.make_raw()
+        self._until(relay, pid, end_fd)
+
+    def wait_for_end(self, pid: int) -> int:
+        """Attend until the program has ended and all that it has written is shown."""
+        relay = self.relay
+        assert relay is not None
+        pid_fd = os.pidfd_open(pid)
+        try:
+            self._until(relay, pid, pid_fd)
+        finally:
+            os.close(pid_fd)
+        status = os.waitpid(pid, 0)[1]
+        relay.drain(self._signals_fd)
+        return exit_status(status)
+
+    def _until(self, relay: Relay, pid: int, end_fd: int) -> None:
+        while True:
+            ready = relay.until((end_fd, self._signals_fd))
+            if self._signals_fd in ready:
+                self._take_signals(pid)
+            if end_fd in ready:
+                return
+
+    def _take_signals(self, pid: int) -> None:
+        for number in os.read(self._signals_fd, 64):
+            if number == SIGWINCH:
+                self._terminal.resize()
+            elif number == SIGTSTP:
+                self._stop()
+            elif number == SIGCONT:
+                self._continue()
+            else:
+                _forward(pid, number)
+
+    def _stop(self) -> None:
+        """As a job: the terminal is given back first."""
+        self._terminal.own.restore()
+        _signal.signal(SIGTSTP, _signal.SIG_DFL)
+        os.kill(os.getpid(), SIGTSTP)
+        _signal.signal(SIGTSTP, lambda *_: None)
+        self._continue()
+
+    def _continue(self) -> None:
+        own = self._terminal.own
+        if own.in_foreground():
+            # A shell that stopped us may have set it otherwise: what is now is what to give back.
+            own.restore()
+            own.make_raw()
+            self._terminal.resize()
+
+    def _before_input(self) -> None:
+        """Brought to the foreground without a signal, as a shell does with a job that never stopped."""
+        if self._terminal.own.in_foreground():
+            self._terminal.own.make_raw()
+
+    def close(self) -> None:
+        """Show what is left, as of a hook that failed; give the terminal back."""
+        if self.relay is None and self._terminal.receive(wait=False):
+            self.relay = _relay(self._terminal)
+        if self.relay is not None:
+            self.relay.drain(self._signals_fd)
+            if self.relay.lost is not None:
+                self._warn(
+                    f"standard output: {said(self.relay.lost)}: output of the program is lost"
+                )
+            self.relay.close()
+            self.relay = None
+        self._terminal.close()
 
 
-def _take_signals(fd: int, pid: int, terminal: Terminal) -> None:
-    for number in os.read(fd, 64):
-        if number == SIGWINCH:
-            terminal.resize()
-        else:
-            _forward(pid, number)
+def _relay(terminal: Terminal) -> Relay:
+    from pyruntime.container.relay import Relay
+
+    return Relay(terminal.fd, terminal.end_of_input())
 
 
-def _pass(source: int, target: int) -> bool:
-    """Copy what is there; False at the end."""
-    try:
-        data = os.read(source, 65536)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(target, view) :]
-    except OSError as error:
-        # EIO: nobody has the terminal open any more, or it is not our turn to read ours.
-        if error.errno in (errno.EIO, errno.EPIPE, errno.EBADF):
-            return False
-        raise
-    return bool(data)
+def attendant_for(options: Options) -> Attendant:
+    """Who stays with a program on a terminal, which *options* then give to the container."""
+    from pyruntime.container.terminal import for_foreground
+
+    attendant = Attendant(for_foreground(options), options.warn)
+    options.attend = attendant.begin
+    return attendant

@@ -6,13 +6,14 @@ does not read can neither stop nor kill us. What it prints is kept in memory and
 
 from __future__ import annotations
 
+import _signal
 import fcntl
 import os
 
 from pyruntime.container.executor import ALL_SIGNALS
 from pyruntime.container.process import wait_readable
 from pyruntime.container.report import wait_status
-from pyruntime.errors import HookError, reason
+from pyruntime.errors import HookError, Interrupted, reason
 from pyruntime.plan.hooks import environment, of_kind, state_parts
 
 TYPE_CHECKING = False
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 F_SETPIPE_SZ = 1031
 PIPE_SIZE = 65536
 SHOWN = 512
+
+INTERRUPTING = (1, 2, 3, 15)
 
 
 def run_all(spec: Spec, kind: str, state: bytes, directory: str) -> None:
@@ -41,14 +44,33 @@ def state_of(spec: Spec, id: str, bundle: str, status: str, pid: int) -> bytes:
 
 def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
     """One hook; *name* for errors."""
+    output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
+    # Until there is a pid to kill, an interruption waits.
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, INTERRUPTING)
+    pid = 0
+    try:
+        pid = _spawn(hook, name, state, directory, output_fd)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+        _wait(pid, hook.get("timeout") or 0, name, output_fd)
+    except (Interrupted, KeyboardInterrupt):
+        if pid:
+            _kill(pid)  # not waited for: a handler's exception comes before waitpid has an answer
+        raise
+    except BaseException:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+        raise
+    finally:
+        os.close(output_fd)
+
+
+def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) -> int:
     path = hook["path"]
     keep_descriptors()
-    output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
     input_fd = _filled_pipe(state)
     old = os.open(".", os.O_PATH | os.O_DIRECTORY)
     try:
         os.chdir(directory)
-        pid = os.posix_spawn(
+        return os.posix_spawn(
             path,
             hook.get("args") or [path],
             dict(entry.partition("=")[::2] for entry in environment(hook.get("env"))),
@@ -62,16 +84,11 @@ def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
             setsigdef=ALL_SIGNALS,
         )
     except OSError as error:
-        os.close(output_fd)
         raise HookError(f"error running {name}: {path}: {reason(error.errno or 0)}") from None
     finally:
         os.close(input_fd)
         os.fchdir(old)
         os.close(old)
-    try:
-        _wait(pid, hook.get("timeout") or 0, name, output_fd)
-    finally:
-        os.close(output_fd)
 
 
 def keep_descriptors() -> None:
@@ -101,13 +118,17 @@ def _filled_pipe(content: bytes) -> int:
     return read_fd
 
 
+def _kill(pid: int) -> None:
+    os.killpg(pid, 9)  # it leads a session, so its children go with it
+    os.waitpid(pid, 0)
+
+
 def _wait(pid: int, timeout_s: int, name: str, output_fd: int) -> None:
     if timeout_s:
         pid_fd = os.pidfd_open(pid)
         try:
             if not wait_readable(pid_fd, timeout_s):
-                os.killpg(pid, 9)  # it leads a session, so its children go with it
-                os.waitpid(pid, 0)
+                _kill(pid)
                 text = f"hook ran past specified timeout of {timeout_s}.0s"
                 raise HookError(f"error running {name}: {text}")
         finally:

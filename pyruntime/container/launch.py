@@ -41,6 +41,8 @@ class Launch:
 
     __slots__ = (
         "_undo",
+        "attend",
+        "before_program",
         "bundle",
         "cgroup",
         "container",
@@ -83,6 +85,10 @@ class Launch:
         self.stamps_at = 0
         self.meanwhile: Callable[[], None] = _nothing
         """What there is to do (modules to load) while the executor works."""
+        self.before_program: Callable[[], None] = _nothing
+        """Called before the executor gets the permission with which the program may begin."""
+        self.attend: Callable[[int, int], None] = _nothing_with
+        """Called with the pid and the descriptor that tells when the program has begun, before that is waited for."""
         self.holds: list[Closing] = []
         """What is only needed to undo, and would keep something of the container's alive."""
         self._undo: list[Callable[[], None]] = []
@@ -102,9 +108,11 @@ class Launch:
     def _run(self) -> None:
         content, self.stamps_at = wire.encode(self.plan)
         index = self._host_steps(0)
+        last = max((i for i, step in enumerate(self.plan) if step.side == HOST), default=-1)
+        if index > last:
+            self.before_program()
         self.executor.begin(content)
         self.meanwhile()
-        last = max((i for i, step in enumerate(self.plan) if step.side == HOST), default=-1)
         # Nothing has to be heard after the last host step of a container that will wait for `start`.
         while index <= last or self.pid == 0:
             record = self.executor.next()
@@ -118,6 +126,8 @@ class Launch:
                 self._cloned(value)
             elif kind == BARRIER:
                 index = self._host_steps(step)
+                if index > last:
+                    self.before_program()
                 self.executor.go_on()
             elif kind == FAILED:
                 raise self._failure(step, value, call)
@@ -125,6 +135,11 @@ class Launch:
 
     def finish(self) -> None:
         """Wait until execve has happened: the way back closes, or brings the failure."""
+        try:
+            self.attend(self.pid, self.executor.report_fd)
+        except BaseException as interrupted:
+            self.undo(interrupted)
+            raise
         record = self.executor.next()
         if record is not None:
             error = self._failure(record[1], record[2], record[3])
@@ -198,6 +213,10 @@ class Launch:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _nothing_with(_pid: int, _fd: int) -> None:
     pass
 
 

@@ -10,37 +10,45 @@ from pyruntime.container.create import create
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.container.create import Options
+    from pyruntime.container.foreground import Attendant
     from pyruntime.container.launch import Launch
-    from pyruntime.container.terminal import Terminal
 
 
 def run_container(root: str, id: str, options: Options, *, detach: bool, keep: bool) -> int:
     """Make and start the container *id*; the exit status of its program, 0 with *detach*."""
     options.meanwhile = _load_what_follows
-    terminal = None
-    if not detach and not options.console_socket:
-        terminal = _terminal(options)
-    if not detach:
-        from pyruntime.container.foreground import hold_signals
-
-        hold_signals()
-    try:
-        launch = create(root, id, options)
-        with launch.container:
-            launch.finish()
-            _poststart(launch)
-            launch.executor.close()
-        if detach:
+    if detach:
+        with _begin(root, id, options).container:
             return 0
-        from pyruntime.container.foreground import wait_for_end
+    from pyruntime.container import foreground
 
-        exit_status = wait_for_end(launch.pid, terminal)
+    options.before_program = foreground.hold_signals
+    attendant = None if options.console_socket else _attendant(options)
+    foreground.be_interruptible()
+    try:
+        launch = _begin(root, id, options)
+        launch.container.close()
+        try:
+            return foreground.wait_for_end(launch.pid, attendant)
+        finally:
+            if not keep:
+                _delete(launch, options)
     finally:
-        if terminal is not None:
-            terminal.close()
-    if not keep:
-        _delete(launch, options)
-    return exit_status
+        if attendant is not None:
+            attendant.close()
+
+
+def _begin(root: str, id: str, options: Options) -> Launch:
+    """The container, its program running, still locked."""
+    launch = create(root, id, options)
+    try:
+        launch.finish()
+        _poststart(launch)
+    except BaseException:
+        launch.container.close()
+        raise
+    launch.executor.close()
+    return launch
 
 
 def _load_what_follows() -> None:
@@ -48,16 +56,16 @@ def _load_what_follows() -> None:
     from pyruntime.container import foreground, lifecycle  # noqa: F401
 
 
-def _terminal(options: Options) -> Terminal | None:
-    """The bundle is read again for this: nothing may be made before it has been found good, but for this one socket."""
+def _attendant(options: Options) -> Attendant | None:
+    """The bundle is read again for this: nothing may be made before it has been found good."""
     from pyruntime.spec import load
 
     process = load.load(f"{options.bundle}/config.json").get("process")
     if not isinstance(process, dict) or process.get("terminal") is not True:
         return None
-    from pyruntime.container.terminal import for_foreground
+    from pyruntime.container.foreground import attendant_for
 
-    return for_foreground(options)
+    return attendant_for(options)
 
 
 def _poststart(launch: Launch) -> None:

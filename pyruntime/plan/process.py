@@ -38,9 +38,11 @@ def session(process: Process | None, request: Request) -> list[Step]:
 
 def connect_console(process: Process, request: Request) -> list[Step]:
     """Reach whoever will receive the terminal, while its path is in reach."""
-    if not process.get("terminal") or not request.console_socket:
+    if not process.get("terminal") or not (request.console_socket or request.console_fd >= 0):
         return []
     slot = request.slots.new("console")
+    if request.console_fd >= 0:
+        return [Step(ENTRY, ops.adopt(slot, request.console_fd), "process.terminal")]
     return [Step(ENTRY, ops.connect(slot, request.console_socket), "process.terminal")]
 
 

@@ -69,6 +69,7 @@ class Request:
 
     __slots__ = (
         "bundle",
+        "console_fd",
         "console_size",
         "console_socket",
         "fifo",
@@ -95,6 +96,7 @@ class Request:
         filter: Filter | None = None,
         fifo: str = "",
         console_socket: str = "",
+        console_fd: int = -1,
         console_size: tuple[int, int] | None = None,
         pid_file: str = "",
         preserve_fds: int = 0,
@@ -111,6 +113,8 @@ class Request:
         self.fifo = fifo
         """The start fifo; "" when the program starts at once (run, exec)."""
         self.console_socket = console_socket
+        self.console_fd = console_fd
+        """A connection that is open already, instead of that socket."""
         self.console_size = console_size
         """Rows and columns of the caller's own terminal, for a size that config.json leaves open."""
         self.pid_file = pid_file
