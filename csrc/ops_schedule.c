@@ -91,8 +91,25 @@ static int op_cpu_affinity(struct args *a)
                : 0;
 }
 
+/* All that the cgroup's cpuset allows: since 6.2 the kernel remembers what was asked for before, which is the caller's.
+ * sched_setaffinity(2) takes the part of the mask that is allowed. */
+static int op_any_cpu(struct args *a)
+{
+    unsigned long mask[MAX_BITS / BITS];
+
+    (void)a;
+    memset(mask, 0xff, sizeof(mask));
+    return syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) < 0
+               ? failed(CALL_sched_setaffinity)
+               : 0;
+}
+
 const struct op schedule_ops[] = {
-    {"personality", "n", op_personality},   {"scheduler", "nnnnuuu", op_scheduler},
-    {"io_priority", "n", op_io_priority},   {"memory_policy", "n*", op_memory_policy},
-    {"cpu_affinity", "*", op_cpu_affinity}, {NULL, NULL, NULL},
+    {"personality", "n", op_personality},
+    {"scheduler", "nnnnuuu", op_scheduler},
+    {"io_priority", "n", op_io_priority},
+    {"memory_policy", "n*", op_memory_policy},
+    {"cpu_affinity", "*", op_cpu_affinity},
+    {"any_cpu", "", op_any_cpu},
+    {NULL, NULL, NULL},
 };

@@ -52,6 +52,21 @@ static int op_chdir_again(struct args *a)
     return in_directory ? 0 : op_chdir(a);
 }
 
+/* own_pipes UID: of the host, before the clone. What is a file stays whose it is. */
+static int op_own_pipes(struct args *a)
+{
+    struct stat status;
+
+    for (int fd = 0; fd < 3; fd++) {
+        if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+            continue;
+        if (status.st_uid != (uid_t)a->n[0] && fchown(fd, (uid_t)a->n[0], (gid_t)-1) < 0 &&
+            errno != EPERM && errno != EROFS && errno != EINVAL)
+            return failed(CALL_fchownat);
+    }
+    return 0;
+}
+
 /* What is not a device becomes the user's, who can then open /dev/stdout; a file system that refuses is right. */
 static int op_own_stdio(struct args *a)
 {
@@ -67,7 +82,9 @@ static int op_own_stdio(struct args *a)
     return 0;
 }
 
-static int is_executable(const char *path)
+/* Only which error comes first depends on this: execve is the judge. faccessat(2) leaves the capabilities of whoever is not
+ * root out; where faccessat2(2) is missing (before 5.8) or the filter hides it, one bit for anybody is what the kernel wants. */
+static int is_executable(const char *path, int capable)
 {
     struct stat status;
 
@@ -75,7 +92,15 @@ static int is_executable(const char *path)
         return failed(CALL_lookup);
     if (S_ISDIR(status.st_mode))
         return fail(CALL_lookup, EISDIR);
-    return syscall(SYS_faccessat, AT_FDCWD, path, X_OK) < 0 ? failed(CALL_lookup) : 0;
+    if (syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
+        return 0;
+    if (errno != EACCES || !capable)
+        return failed(CALL_lookup);
+    if (syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+        return 0;
+    if (errno != ENOSYS && errno != EPERM)
+        return failed(CALL_lookup);
+    return status.st_mode & 0111 ? 0 : fail(CALL_lookup, EACCES);
 }
 
 static int join_path(const char *directory, size_t length, const char *name)
@@ -88,24 +113,24 @@ static int join_path(const char *directory, size_t length, const char *name)
     return 0;
 }
 
-/* find_executable NAME PATH: as execvp(3) looks it up, so that a missing program is an error of create. */
+/* find_executable NAME PATH CAPABLE: as execvp(3) looks it up, so that a missing program is an error of create. */
 static int op_find_executable(struct args *a)
 {
     const char *name = a->s[0], *path = a->s[1];
-    int best = fail(CALL_lookup, ENOENT);
+    int best = fail(CALL_lookup, ENOENT), capable = a->n[2] != 0;
 
     if (strchr(name, '/')) {
         if (strlen(name) >= sizeof(executable))
             return fail(CALL_lookup, ENAMETOOLONG);
         strcpy(executable, name);
-        return is_executable(executable);
+        return is_executable(executable, capable);
     }
     for (; *name; path++) {
         size_t length = strcspn(path, ":");
         int result = length ? join_path(path, length, name) : join_path(".", 1, name);
 
         if (result >= 0)
-            result = is_executable(executable);
+            result = is_executable(executable, capable);
         if (result >= 0)
             return 0;
         if (result == -EACCES)
@@ -204,8 +229,9 @@ const struct op start_ops[] = {
     {"home", "is", op_home},
     {"chdir", "sn", op_chdir},
     {"chdir_again", "s", op_chdir_again},
+    {"own_pipes", "i", op_own_pipes},
     {"own_stdio", "i", op_own_stdio},
-    {"find_executable", "ss", op_find_executable},
+    {"find_executable", "ssn", op_find_executable},
     {"close_fds", "nn", op_close_fds},
     {"listen_pid", "", op_listen_pid},
     {"wait_start", "n", op_wait_start},

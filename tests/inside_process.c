@@ -258,6 +258,19 @@ static void copy_line(FILE *out, int fd)
     fputc('\n', out);
 }
 
+/* Straight from the kernel: a C library does not tell of the signals that it keeps for itself. */
+static void copy_signals(FILE *out, const char *label)
+{
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "re");
+
+    while (status && fgets(line, sizeof line, status))
+        if (!strncmp(line, "SigIgn:", 7) || !strncmp(line, "SigBlk:", 7))
+            fprintf(out, "%s signals %s", label, line);
+    if (status)
+        fclose(status);
+}
+
 /* hook LOG LABEL: appends what a hook is given to LOG, each line "LABEL KEY VALUE". */
 static int hook(char **arg)
 {
@@ -273,6 +286,7 @@ static int hook(char **arg)
         fprintf(out, "%s env %s\n", arg[1], *variable);
     fprintf(out, "%s cwd %s\n%s uid %d\n", arg[1], getcwd(target, sizeof target) ? target : "?",
             arg[1], getuid());
+    copy_signals(out, arg[1]);
     for (int i = 0; i < 5; i++) {
         ssize_t size;
 

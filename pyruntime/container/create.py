@@ -15,6 +15,7 @@ from pyruntime.container.record import Record
 from pyruntime.errors import Error, HookError, SpecError, UsageError
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
+from pyruntime.plan.hooks import callers
 from pyruntime.plan.identity import is_labelled
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
@@ -308,6 +309,7 @@ def _request(
         pivot=options.pivot,
         keyring=options.keyring,
         umask=caller_umask(),
+        environment=callers(os.environ),
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import _signal
 import fcntl
 import os
+import sys
 
+from pyruntime import where
 from pyruntime.container.executor import ALL_SIGNALS
 from pyruntime.container.process import wait_readable
 from pyruntime.container.report import wait_status
 from pyruntime.errors import HookError, Interrupted, reason
-from pyruntime.plan.hooks import environment, of_kind, state_parts
+from pyruntime.plan.hooks import callers, environment, of_kind, state_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,12 +70,15 @@ def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) 
     keep_descriptors()
     input_fd = _filled_pipe(state)
     old = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    said_fd, say_fd = os.pipe2(os.O_CLOEXEC)
+    os.set_inheritable(say_fd, True)
     try:
         os.chdir(directory)
-        return os.posix_spawn(
-            path,
-            hook.get("args") or [path],
-            dict(entry.partition("=")[::2] for entry in environment(hook.get("env"))),
+        # Not the hook itself: glibc's posix_spawn leaves two signals ignored, which only the executor can put back.
+        pid = os.posix_spawn(
+            where.executor_path(),
+            ["pyruntime-hook", "run", str(say_fd), path, *(hook.get("args") or [path])],
+            dict(entry.partition("=")[::2] for entry in environment(hook, callers(os.environ))),
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, input_fd, 0),
                 (os.POSIX_SPAWN_DUP2, output_fd, 1),
@@ -84,11 +89,26 @@ def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) 
             setsigdef=ALL_SIGNALS,
         )
     except OSError as error:
+        os.close(said_fd)
         raise HookError(f"error running {name}: {path}: {reason(error.errno or 0)}") from None
     finally:
+        os.close(say_fd)
         os.close(input_fd)
         os.fchdir(old)
         os.close(old)
+    _raise_if_not_executed(pid, said_fd, f"error running {name}: {path}")
+    return pid
+
+
+def _raise_if_not_executed(pid: int, said_fd: int, what: str) -> None:
+    """The way back closes at execve, or has its errno."""
+    try:
+        said = os.read(said_fd, 4)
+    finally:
+        os.close(said_fd)
+    if said:
+        os.waitpid(pid, 0)
+        raise HookError(f"{what}: {reason(int.from_bytes(said, sys.byteorder))}")
 
 
 def keep_descriptors() -> None:

@@ -89,6 +89,7 @@ def _enter(spec: Spec, request: Request, facts: Facts) -> list[Step]:
     steps += cgroup.open_all(request, facts, joins_namespace=namespaces.joins(spec, "cgroup"))
     if program is not None:
         steps += process.connect_console(program, request)
+        steps += process.own_pipes(program, spec, request)
         steps += identity.oom_score(program)
         steps += _reach_agent(spec, request)
     steps += idmapped.open_all(spec, request, facts)
@@ -173,16 +174,17 @@ def _become_program(
     plan: Plan, program: Process, spec: Spec, request: Request, facts: Facts
 ) -> None:
     plan += identity.inside_limits(program, spec)
+    plan += scheduling.any_cpu()
     plan += scheduling.all_of(program, spec)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
-    steps, warnings = identity.become_user(program, spec, request, facts)
+    low = identity.low_limits(program, spec)
+    steps, warnings = identity.become_user(program, spec, request, facts, low)
     plan += steps
     plan.warnings += warnings
     plan += process.chdir(program)
     plan += process.find(program)
-    if program.get("noNewPrivileges"):
-        plan += identity.load_filter(request.filter)  # last: what comes after must pass it
+    plan += identity.at_last(program, request, low)  # what comes after must pass the filter
 
 
 def _publish(program: Process | None, spec: Spec, request: Request) -> list[Step]:

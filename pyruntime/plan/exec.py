@@ -72,7 +72,7 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan = Plan()
     if target.user_unit:
         plan += [Step(HOST, ops.attach_to_unit(target.user_unit), cgroup.ORIGIN)]
-    plan += _enter(program, request, target, facts)
+    plan += _enter(program, spec, request, target, facts)
     plan += _join(request, target)
     if target.resctrl:
         from pyruntime.plan.intel_rdt import join
@@ -88,16 +88,17 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     plan += process.close_fds(request)
     limits_spec: Spec = {"linux": {"namespaces": [{"type": name} for name in target.namespaces]}}
     plan += identity.inside_limits(program, limits_spec)
+    plan += scheduling.any_cpu(program)
     plan += scheduling.all_of(program, spec)
     plan += scheduling.affinity(program, "final", INSIDE)
     plan += process.own_stdio(program, request)
     plan += process.try_chdir(program)
-    steps, plan.warnings = identity.become_user(program, spec, request, facts)
+    low = identity.low_limits(program, limits_spec)
+    steps, plan.warnings = identity.become_user(program, spec, request, facts, low)
     plan += steps
     plan += process.chdir(program)
     plan += process.find(program)
-    if program.get("noNewPrivileges"):
-        plan += identity.load_filter(request.filter)
+    plan += identity.at_last(program, request, low)
     plan += identity.outside_limits(program, limits_spec)
     if request.pid_file:
         plan += [Step(HOST, ops.write_pid_file(request.pid_file), "--pid-file")]
@@ -105,7 +106,9 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     return plan
 
 
-def _enter(program: Process, request: Request, target: Target, facts: Facts) -> list[Step]:
+def _enter(
+    program: Process, spec: Spec, request: Request, target: Target, facts: Facts
+) -> list[Step]:
     steps = [Step(ENTRY, ops.open_proc())]
     # Before the way into the container's cgroup, which may have other processors.
     steps += scheduling.affinity(program, "initial", ENTRY)
@@ -115,6 +118,7 @@ def _enter(program: Process, request: Request, target: Target, facts: Facts) -> 
         steps.append(Step(ENTRY, ops.open_cgroup(slot, path, os.O_WRONLY), cgroup.ORIGIN))
     steps += _unified_cgroup(request, target, facts)
     steps += process.connect_console(program, request)
+    steps += process.own_pipes(program, spec, request)
     steps += identity.oom_score(program)
     if request.filter is not None and request.filter.notify:
         from pyruntime.plan import notify

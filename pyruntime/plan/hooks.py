@@ -17,13 +17,11 @@ from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pyruntime.plan.request import Request
     from pyruntime.spec.types import Hook, Spec
-
-DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-"""For a hook without env: never the runtime's own environment."""
 
 
 def state_parts(spec: Spec, id: str, bundle: str, status: str) -> tuple[str, str]:
@@ -51,6 +49,9 @@ def on_host(spec: Spec, kind: str) -> list[Step]:
 def inside(spec: Spec, request: Request, kind: str, status: str) -> list[Step]:
     """The hooks of *kind*, run by init."""
     parts = state_parts(spec, request.id, request.bundle, status)
+    # A startContainer hook runs as the program would, just before it.
+    own = (spec.get("process") or {}).get("env") or []
+    default = own if kind == "startContainer" else request.environment
     return [
         Step(
             INSIDE,
@@ -59,7 +60,7 @@ def inside(spec: Spec, request: Request, kind: str, status: str) -> list[Step]:
                 hook.get("timeout") or 0,
                 parts,
                 hook.get("args") or [hook["path"]],
-                environment(hook.get("env")),
+                environment(hook, default),
             ),
             f"hooks.{kind}[{index}]",
         )
@@ -67,6 +68,16 @@ def inside(spec: Spec, request: Request, kind: str, status: str) -> list[Step]:
     ]
 
 
-def environment(env: list[str] | None) -> list[str]:
-    """Exactly what is configured; only where nothing is, a PATH."""
-    return DEFAULT_ENV if env is None else env
+def environment(hook: Hook, default: Sequence[str]) -> list[str]:
+    """Exactly what is configured; only where nothing is, that of whoever runs it, as every runtime has it."""
+    env = hook.get("env")
+    return list(default) if env is None else env
+
+
+def callers(variables: Mapping[str, str]) -> list[str]:
+    """The runtime's environment, for a hook: without what tells of descriptors, which it does not get."""
+    return [
+        f"{name}={value}"
+        for name, value in variables.items()
+        if name not in ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+    ]

@@ -11,6 +11,7 @@ from pyruntime.plan.step import ENTRY, HOST, INSIDE, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from pyruntime.facts import Facts
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyruntime.spec.types import Process, Spec
 
 UNLIMITED = 2**64 - 1
+FEW_DESCRIPTORS = 64
 LANDLOCK = "org.pyruntime.landlock"
 SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 
@@ -34,7 +36,11 @@ def inside_limits(process: Process, spec: Spec) -> list[Step]:
     """Limits that init sets for itself: outside of user namespaces it is as privileged as the runtime."""
     if has(spec, "user"):
         return []
-    return [Step(INSIDE, ops.setrlimit(*limit), origin) for limit, origin in _limits(process)]
+    return [
+        Step(INSIDE, ops.setrlimit(*limit), origin)
+        for limit, origin in _limits(process)
+        if not _hinders(limit)
+    ]
 
 
 def outside_limits(process: Process, spec: Spec) -> list[Step]:
@@ -42,6 +48,27 @@ def outside_limits(process: Process, spec: Spec) -> list[Step]:
     if not has(spec, "user"):
         return []
     return [Step(HOST, ops.prlimit(*limit), origin) for limit, origin in _limits(process)]
+
+
+def low_limits(process: Process, spec: Spec) -> list[Step]:
+    """Limits that init's own last steps could not be done under; lowering one takes no privilege.
+
+    Before the filter, which may forbid it. Without no_new_privs that is before the user's try to enter the working
+    directory; root's has been made.
+    """
+    if has(spec, "user"):
+        return []
+    return [
+        Step(INSIDE, ops.setrlimit(*limit), origin)
+        for limit, origin in _limits(process)
+        if _hinders(limit)
+    ]
+
+
+def _hinders(limit: tuple[int, int, int]) -> bool:
+    """Of descriptors, for directories are opened. No other limit was seen to hinder anything but the program."""
+    resource, soft, _ = limit
+    return resource == RLIMITS["RLIMIT_NOFILE"] and soft < FEW_DESCRIPTORS
 
 
 def _limits(process: Process) -> list[tuple[tuple[int, int, int], str]]:
@@ -55,9 +82,9 @@ def _limits(process: Process) -> list[tuple[tuple[int, int, int], str]]:
 
 
 def become_user(
-    process: Process, spec: Spec, request: Request, facts: Facts
+    process: Process, spec: Spec, request: Request, facts: Facts, low: Sequence[Step] = ()
 ) -> tuple[list[Step], list[str]]:
-    """The steps from root to the configured user, and warnings about capabilities that are not to be had."""
+    """The steps from root to the configured user, and warnings about capabilities that are not to be had; *low*: low_limits."""
     sets, warnings = _capability_sets(process, spec, facts)
     user = process.get("user") or {}
     uid, gid = user.get("uid", 0), user.get("gid", 0)
@@ -73,7 +100,7 @@ def become_user(
     warnings += left_out
     if not privileged:
         # Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it has to come first. seccomp(2).
-        steps += load_filter(request.filter)
+        steps += [*low, *load_filter(request.filter)]
     origin = "process.capabilities"
     steps.append(Step(INSIDE, ops.bounding(sets["bounding"]), f"{origin}.bounding"))
     if uid != 0:
@@ -89,6 +116,13 @@ def become_user(
     steps.append(Step(INSIDE, op, origin))
     steps.append(Step(INSIDE, ops.ambient(sets["ambient"]), f"{origin}.ambient"))
     return steps, warnings
+
+
+def at_last(process: Process, request: Request, low: list[Step]) -> list[Step]:
+    """What can wait until the user's last step has been done, if privileges cannot come back: nothing has to pass the filter."""
+    if not process.get("noNewPrivileges"):
+        return []
+    return low + load_filter(request.filter)
 
 
 def is_labelled(spec: Spec) -> bool:

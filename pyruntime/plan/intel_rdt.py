@@ -7,7 +7,7 @@ resctrl, a monitoring group one in its mon_groups.
 from __future__ import annotations
 
 from pyruntime.errors import Unsupported
-from pyruntime.plan import ops
+from pyruntime.plan import resctrl_ops
 from pyruntime.plan.step import HOST, Step
 
 TYPE_CHECKING = False
@@ -65,20 +65,22 @@ def make(groups: Groups) -> list[Step]:
     wanted = [line for _, line in lines]
     lines += [(f"schemata[{i}]", line) for i, line in enumerate(rdt.get("schemata") or ()) if line]
     # Whoever finds a class that is there already finds it as its maker wanted it. resctrl.rst, "Resctrl FS Locking".
-    steps = [Step(HOST, ops.lock_resctrl(groups.mountpoint), ORIGIN)]
+    steps = [Step(HOST, resctrl_ops.lock_resctrl(groups.mountpoint), ORIGIN)]
     if lines or groups.owned:
-        steps.append(Step(HOST, ops.make_resctrl(groups.control, wanted), ORIGIN))
+        steps.append(Step(HOST, resctrl_ops.make_resctrl(groups.control, wanted), ORIGIN))
     else:
-        steps.append(Step(HOST, ops.find_resctrl(groups.control), f"{ORIGIN}.closID"))
+        steps.append(Step(HOST, resctrl_ops.find_resctrl(groups.control), f"{ORIGIN}.closID"))
     for name, line in lines:
-        steps.append(Step(HOST, ops.write_schemata(groups.control, line), f"{ORIGIN}.{name}"))
-    steps.append(Step(HOST, ops.unlock_resctrl(), ORIGIN))
+        steps.append(
+            Step(HOST, resctrl_ops.write_schemata(groups.control, line), f"{ORIGIN}.{name}")
+        )
+    steps.append(Step(HOST, resctrl_ops.unlock_resctrl(), ORIGIN))
     if groups.monitoring:
-        op = ops.make_monitoring(groups.monitoring)
+        op = resctrl_ops.make_monitoring(groups.monitoring)
         steps.append(Step(HOST, op, f"{ORIGIN}.enableMonitoring"))
     return steps
 
 
 def join(directories: list[str]) -> list[Step]:
     """Put the process that was cloned, and whatever it will fork, into them."""
-    return [Step(HOST, ops.join_resctrl(directory), ORIGIN) for directory in directories]
+    return [Step(HOST, resctrl_ops.join_resctrl(directory), ORIGIN) for directory in directories]

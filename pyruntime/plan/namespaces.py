@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.errors import Unsupported
+from pyruntime.errors import SpecError, Unsupported
 from pyruntime.linux.flags import CLONE_FILES, CLONE_NEWCGROUP, CLONE_NEWTIME, CLONE_NEWUSER
 from pyruntime.linux.namespaces import TYPES
 from pyruntime.plan import ops
@@ -191,7 +191,14 @@ def map_text(maps: list[Mapping]) -> str:
 
 
 def check(spec: Spec, facts: Facts) -> None:
-    """What an unprivileged runtime cannot do without."""
+    """What there cannot be a container without."""
+    linux = spec.get("linux", {})
+    for maps in ("uidMappings", "gidMappings") if is_new(spec, "user") else ():
+        if not linux.get(maps):
+            raise SpecError(
+                f"/linux/{maps}",
+                "missing: in a new user namespace without them nobody can be root, nor any user",
+            )
     if facts.euid != 0 and not has(spec, "user"):
         raise Unsupported(
             "linux.namespaces: without root, a user namespace is needed",

@@ -78,41 +78,6 @@ def move_interface(name: str, new_name: str) -> Op:
     return Op("move_interface", name, new_name)
 
 
-def lock_resctrl(mountpoint: str) -> Op:
-    """flock(2) of the file system, as resctrl.rst has it for whoever changes classes."""
-    return Op("lock_resctrl", mountpoint)
-
-
-def unlock_resctrl() -> Op:
-    """The end of lock_resctrl."""
-    return Op("unlock_resctrl")
-
-
-def make_resctrl(group: str, wanted: list[str]) -> Op:
-    """mkdir(2) of a class of service; if it is there already, it must have the lines *wanted* in its schemata."""
-    return Op("make_resctrl", group, *wanted)
-
-
-def find_resctrl(group: str) -> Op:
-    """A class of service that must be there."""
-    return Op("find_resctrl", group)
-
-
-def write_schemata(group: str, line: str) -> Op:
-    """Write a line to the class's schemata."""
-    return Op("write_schemata", group, line)
-
-
-def make_monitoring(group: str) -> Op:
-    """mkdir(2) of a monitoring group that must not be there."""
-    return Op("make_monitoring", group)
-
-
-def join_resctrl(group: str) -> Op:
-    """Write the pid of the process that was cloned to the group's `tasks`."""
-    return Op("join_resctrl", group)
-
-
 def run_hook(kind: str, index: int) -> Op:
     """Run hook *index* of *kind* in the runtime's namespaces and wait for it."""
     return Op("run_hook", kind, index)
@@ -296,6 +261,11 @@ def cpu_affinity(cpus: list[int]) -> Op:
     return Op("cpu_affinity", *cpus)
 
 
+def any_cpu() -> Op:
+    """sched_setaffinity(2) to every processor that the cgroup allows."""
+    return Op("any_cpu")
+
+
 def umask(mask: int) -> Op:
     """umask(2)."""
     return Op("umask", mask)
@@ -376,9 +346,14 @@ def own_stdio(uid: int) -> Op:
     return Op("own_stdio", uid)
 
 
-def find_executable(name: str, path: str) -> Op:
-    """Look *name* up in *path* (PATH) as execvp(3) does."""
-    return Op("find_executable", name, path)
+def own_pipes(uid: int) -> Op:
+    """fchown(2) of the pipes on stdio by the runtime, before the clone; *uid* is the host's."""
+    return Op("own_pipes", uid)
+
+
+def find_executable(name: str, path: str, *, capable: bool) -> Op:
+    """Look *name* up in *path* (PATH) as execvp(3) does; *capable*: CAP_DAC_OVERRIDE is in effect."""
+    return Op("find_executable", name, path, int(capable))
 
 
 def close_fds(first: int, keep_slot: int) -> Op:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyruntime.plan import hooks, ops
 from pyruntime.plan.devices import binds_dev
-from pyruntime.plan.namespaces import has
+from pyruntime.plan.namespaces import has, is_new
 from pyruntime.plan.step import ENTRY, INSIDE, Step
 
 TYPE_CHECKING = False
@@ -59,6 +59,20 @@ def console(process: Process, spec: Spec, request: Request) -> list[Step]:
     return [Step(INSIDE, op, "process.terminal")]
 
 
+def own_pipes(process: Process, spec: Spec, request: Request) -> list[Step]:
+    """In a user namespace even its root may not chown a pipe of the host's root, so the runtime does, as far as ids map."""
+    if not is_new(spec, "user") or request.slots.of("console") is not None:
+        return []
+    uid = (process.get("user") or {}).get("uid", 0)
+    linux: Any = spec.get("linux") or {}
+    for mapping in linux.get("uidMappings") or ():
+        offset = uid - mapping["containerID"]
+        if 0 <= offset < mapping["size"]:
+            op = ops.own_pipes(mapping["hostID"] + offset)
+            return [Step(ENTRY, op, "process.user.uid")]
+    return []
+
+
 def own_stdio(process: Process, request: Request) -> list[Step]:
     """Pipes and files on stdio become the user's, who may then open /dev/stdout."""
     uid = (process.get("user") or {}).get("uid", 0)
@@ -91,7 +105,12 @@ def chdir(process: Process) -> list[Step]:
 
 def find(process: Process) -> list[Step]:
     """Look the program up now, so that a missing one is an error of create."""
-    op = ops.find_executable(process["args"][0], variable(process, "PATH") or DEFAULT_PATH)
+    capabilities: Any = process.get("capabilities") or {}
+    op = ops.find_executable(
+        process["args"][0],
+        variable(process, "PATH") or DEFAULT_PATH,
+        capable="CAP_DAC_OVERRIDE" in (capabilities.get("effective") or ()),
+    )
     return [Step(INSIDE, op, "process.args[0]")]
 
 

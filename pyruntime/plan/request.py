@@ -72,6 +72,7 @@ class Request:
         "console_fd",
         "console_size",
         "console_socket",
+        "environment",
         "fifo",
         "filter",
         "id",
@@ -104,10 +105,9 @@ class Request:
         pivot: bool = True,
         keyring: bool = True,
         umask: int = 0o022,
+        environment: Sequence[str] = (),
     ) -> None:
-        self.id = id
-        self.bundle = bundle
-        self.rootfs = rootfs
+        self.id, self.bundle, self.rootfs = id, bundle, rootfs
         self.placement = placement
         self.filter = filter
         self.fifo = fifo
@@ -124,6 +124,8 @@ class Request:
         self.keyring = keyring
         self.umask = umask
         """The caller's, for a process whose configuration has none. config.md, "User"."""
+        self.environment = environment
+        """The caller's, for hooks whose configuration has none."""
         self.slots = Slots()
 
 

@@ -85,6 +85,14 @@ def _memory_policy(policy: Any) -> Op:
     return ops.memory_policy(mode, numbers(policy.get("nodes") or "", "/linux/memoryPolicy/nodes"))
 
 
+def any_cpu(process: Process | None = None) -> list[Step]:
+    """In its cgroup the program may use all of the cpuset, not what the caller was bound to; unless *process*, which is
+    executed in a container, has an affinity of its own."""
+    if process is not None and process.get("execCPUAffinity"):
+        return []
+    return [Step(INSIDE, ops.any_cpu(), "linux.resources.cpu.cpus")]
+
+
 def affinity(process: Process, when: str, side: str) -> list[Step]:
     """execCPUAffinity: for an exec process only; *when* "initial" or "final"."""
     affinities: Any = process.get("execCPUAffinity") or {}

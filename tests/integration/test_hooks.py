@@ -228,17 +228,47 @@ def test_environment_of_a_hook_is_exactly_the_configured_one(
     assert Log(c).of(kind, "env") == ["A=1", "B=two words"]
 
 
-@pytest.mark.deviates(runc="inherits the runtime's environment")
 @pytest.mark.parametrize("kind", KINDS)
-def test_hook_without_env_does_not_inherit_the_callers(
+def test_hook_without_env_has_that_of_whoever_runs_it(
+    container: MakeContainer, config: Config, kind: str
+) -> None:
+    config["process"]["env"] = ["OF=the process", "PATH=/bin"]
+    c = container(config)
+    add_hook(c, kind)
+
+    c.run(environment={**c.runtime.environment, "OF": "the runtime", "LISTEN_PID": "0"})
+
+    found = Log(c).of(kind, "env")
+    assert ("OF=the process" if kind == "startContainer" else "OF=the runtime") in found
+    if kind == "startContainer":
+        assert not [line for line in found if line.startswith(("TMPDIR=", "LC_ALL="))]
+    assert not [line for line in found if line.startswith("LISTEN_")]
+
+
+@pytest.mark.deviates(runc="inherits what its caller ignores")
+@pytest.mark.parametrize("kind", KINDS)
+def test_hook_has_no_signal_blocked_or_ignored(
     container: MakeContainer, config: Config, kind: str
 ) -> None:
     c = container(config)
     add_hook(c, kind)
 
+    c.run(prefix=["env", "--ignore-signal=INT,TERM,USR1", "--block-signal=HUP,CHLD"])
+
+    none = "0" * 16
+    assert Log(c).of(kind, "signals") == [f"SigBlk:\t{none}", f"SigIgn:\t{none}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hook_with_an_empty_env_has_an_empty_one(
+    container: MakeContainer, config: Config, kind: str
+) -> None:
+    c = container(config)
+    add_hook(c, kind, env=[])
+
     c.run(environment={**c.runtime.environment, "LEAKED": "yes"})
 
-    assert not [line for line in Log(c).of(kind, "env") if "LEAKED" in line]
+    assert not [line for line in Log(c).of(kind, "env") if line]
 
 
 @pytest.mark.deviates(runc="1.1 lets createContainer hooks have its own")

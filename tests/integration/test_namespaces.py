@@ -228,6 +228,17 @@ def test_new_network_namespace_has_a_loopback_that_is_up(
     assert "eth" not in result.sections[1]
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("missing", ["uidMappings", "gidMappings"])
+def test_new_user_namespace_without_mappings_is_refused_with_its_place(
+    container: MakeContainer, config: Config, missing: str
+) -> None:
+    add_user_namespace(config)
+    del config["linux"][missing]
+
+    assert f"/linux/{missing}: missing" in container(config).refuses("create")
+
+
 @requires.cgroup_namespaces
 def test_cgroup_namespace_shows_the_containers_cgroup_as_the_root(
     container: MakeContainer, config: Config

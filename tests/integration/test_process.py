@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -391,22 +392,77 @@ def test_rlimit_is_in_effect(
     assert f"{kind} {soft} {hard}" in container(config, "limits").run().lines
 
 
-def test_rlimits_of_the_program_do_not_depend_on_each_other(
-    container: MakeContainer, config: Config
+@requires.as_root("gives files to other users")
+@pytest.mark.parametrize("deny", [(), ("faccessat2",)], ids=["", "before 5.8"])
+@pytest.mark.parametrize(
+    ("mode", "capable", "works"),
+    [(0o700, True, True), (0o700, False, False), (0o600, True, False), (0o010, True, True)],
+)
+def test_what_only_a_capability_may_execute(
+    request: pytest.FixtureRequest,
+    container: MakeContainer,
+    config: Config,
+    mode: int,
+    capable: bool,
+    works: bool,
+    deny: tuple[str, ...],
 ) -> None:
-    # A low limit on descriptors, memory or processes must not hinder the runtime's own last steps.
-    config["process"]["rlimits"] = [
-        {"type": "RLIMIT_NOFILE", "soft": 3, "hard": 3},
-        {"type": "RLIMIT_FSIZE", "soft": 0, "hard": 0},
-        {"type": "RLIMIT_NPROC", "soft": 1, "hard": 1},
-    ]
-    c = container(config, "limits")
+    """CAP_DAC_OVERRIDE executes what anybody may; nobody executes what nobody may."""
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    names = ["CAP_DAC_OVERRIDE"] if capable else []
+    config["process"]["capabilities"] = dict.fromkeys(
+        ("bounding", "effective", "permitted", "inheritable", "ambient"), names
+    )
+    c = container(config)
+    if deny:
+        c.runtime.prefix = [str(request.getfixturevalue("deny_binary")), *deny, "--"]
+    program = c.rootfs / "bin" / "theirs"
+    shutil.copy(c.rootfs / "bin" / "true", program)
+    os.chown(program, 2000, 2000)
+    program.chmod(mode)
+    config["process"]["args"] = ["/bin/theirs", "print", "ran"]
+    c.write_config()
 
-    read, write = os.pipe()
-    os.close(read)
-    os.close(write)
+    if works:
+        assert c.run().stdout == "ran\n"
+    else:
+        assert "permission denied" in c.refuses("create")
 
-    assert c.runtime("run", "--bundle", c.bundle, c.id).returncode in (0, 1, 153)
+
+LOW = [
+    ("RLIMIT_NOFILE", 3),
+    ("RLIMIT_NOFILE", 0),
+    ("RLIMIT_NPROC", 1),
+    ("RLIMIT_CPU", 1),
+    ("RLIMIT_MEMLOCK", 0),
+    ("RLIMIT_SIGPENDING", 0),
+    ("RLIMIT_MSGQUEUE", 0),
+    ("RLIMIT_CORE", 0),
+    ("RLIMIT_AS", 1 << 22),
+    ("RLIMIT_DATA", 1 << 20),
+    ("RLIMIT_STACK", 1 << 18),
+]
+"""As low as a small static program can live with."""
+
+
+@pytest.mark.deviates(runc="1.1 cannot close descriptors when it may open none")
+@pytest.mark.parametrize("uid", [0, 1000])
+@pytest.mark.parametrize(("kind", "value"), LOW)
+def test_a_low_limit_is_the_programs_and_hinders_nobody_else(
+    container: MakeContainer, config: Config, kind: str, value: int, uid: int
+) -> None:
+    config["process"]["rlimits"] = [{"type": kind, "soft": value, "hard": value}]
+    config["process"]["user"] = {"uid": uid, "gid": uid}
+    config["process"]["cwd"] = "/tmp"
+    config["process"]["capabilities"] = {}
+    c = container(config, "limits", ";", "cwd", ";", "pause")
+    c.create()
+    c.start()
+    c.wait_for_output()
+
+    for sections in (c.output().split("--\n"), c.exec("limits", ";", "cwd").sections):
+        assert f"{kind} {value} {value}" in sections[0].splitlines()
+        assert sections[1].strip() == "/tmp"
 
 
 @pytest.mark.parametrize(
@@ -557,6 +613,19 @@ def test_signals_are_neither_blocked_nor_ignored(container: MakeContainer, confi
     result = c.run(prefix=["env", "--ignore-signal=INT,TERM,USR1", "--block-signal=HUP,CHLD"])
 
     assert result.stdout == ""
+
+
+def test_no_signal_is_ignored_as_the_kernel_has_it(
+    container: MakeContainer, config: Config
+) -> None:
+    # 32 and 33 are a C library's own: it leaves them ignored, and does not tell.
+    c = container(config, "cat", "/proc/self/status", ";", "pause")
+    c.detach()
+    c.wait_for_output()
+
+    for text in (c.output(), c.exec("cat", "/proc/self/status").stdout):
+        masks = [line.split()[1] for line in text.splitlines() if line[:6] in ("SigIgn", "SigBlk")]
+        assert masks == ["0" * 16] * 2
 
 
 def test_process_is_the_leader_of_a_session_of_its_own(

@@ -269,6 +269,29 @@ def test_affinity_is_of_exec_processes_alone(
     assert cpus(c.exec("cat", "/proc/self/status")) == expected
 
 
+@requires.two_processors
+@pytest.mark.deviates(runc="1.1 keeps the caller's")
+def test_the_callers_affinity_is_not_the_programs(container: MakeContainer, config: Config) -> None:
+    c = container(config, "cat", "/proc/self/status", ";", "pause")
+    c.detach(prefix=["taskset", "-c", "0"])
+    c.wait_for_output()
+
+    online = Path("/sys/devices/system/cpu/online").read_text().strip()
+    assert f"Cpus_allowed_list:\t{online}\n" in c.output()
+    assert cpus(c.exec("cat", "/proc/self/status", prefix=["taskset", "-c", "1"])) == online
+
+
+@requires.two_processors
+def test_affinity_is_that_of_the_cpuset(container: MakeContainer, config: Config) -> None:
+    config["linux"]["resources"]["cpu"] = {"cpus": "1"}
+    c = container(config, "cat", "/proc/self/status", ";", "pause")
+    c.detach(prefix=["taskset", "-c", "0"])
+    c.wait_for_output()
+
+    assert "Cpus_allowed_list:\t1\n" in c.output()
+    assert cpus(c.exec("cat", "/proc/self/status", prefix=["taskset", "-c", "0"])) == "1"
+
+
 def test_affinity_without_such_a_processor_is_an_error(
     container: MakeContainer, config: Config
 ) -> None:

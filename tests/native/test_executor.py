@@ -116,9 +116,12 @@ def test_it_has_no_python_in_it(started: Executor) -> None:
         (mount_ops.label("/", "x"), ("EBADF", "openat2")),
         (ops.device_filter(0, b"\0" * 8), (None, "bpf")),
         (ops.setrlimit(1000, 0, 0), ("EINVAL", "setrlimit")),
-        (ops.find_executable("no-such-program", "/bin:/usr/bin"), ("ENOENT", "lookup")),
-        (ops.find_executable("/etc", ""), ("EISDIR", "lookup")),
-        (ops.find_executable("/etc/passwd", ""), ("EACCES", "lookup")),
+        (
+            ops.find_executable("no-such-program", "/bin:/usr/bin", capable=False),
+            ("ENOENT", "lookup"),
+        ),
+        (ops.find_executable("/etc", "", capable=False), ("EISDIR", "lookup")),
+        (ops.find_executable("/etc/passwd", "", capable=False), ("EACCES", "lookup")),
         (ops.chdir("/no/such/directory", may_fail=False), ("ENOENT", "openat2")),
         (ops.chdir("/proc/self/fd/0", may_fail=False), ("ELOOP", "openat2")),
         (ops.exec([], []), ("EINVAL", "plan")),
@@ -221,7 +224,7 @@ def test_a_host_step_after_the_clone_is_a_barrier() -> None:
         Step(HOST, ops.save_record()),
         Step(HOST, ops.save_record()),
     ]
-    plan += [Step(INSIDE, ops.find_executable("true", "/bin:/usr/bin"))]
+    plan += [Step(INSIDE, ops.find_executable("true", "/bin:/usr/bin", capable=False))]
     plan += [Step(INSIDE, ops.exec(["true"], []))]
     content, stamps_at = encode(plan)
     executor = Executor()
@@ -260,7 +263,9 @@ def test_init_ends_when_the_runtime_dies_at_a_barrier() -> None:
 
 def ends_well(*made: Op) -> bool:
     """Whether a plan of these steps gets as far as its program."""
-    content, _ = encode(plan_of(*made, ops.find_executable("true", "/bin"), ops.exec(["true"], [])))
+    content, _ = encode(
+        plan_of(*made, ops.find_executable("true", "/bin", capable=False), ops.exec(["true"], []))
+    )
     records, status = run(content)
     return records == [] and status == 0
 

@@ -14,7 +14,7 @@ from pyruntime.cgroups import hints
 from pyruntime.cli.table import GLOBALS, VERBS, Option
 from pyruntime.container import host_ops, report, status
 from pyruntime.facts import FEATURES
-from pyruntime.plan import landlock_ops, mount_ops, ops
+from pyruntime.plan import landlock_ops, mount_ops, ops, resctrl_ops
 from pyruntime.plan.calls import CALLS
 from pyruntime.plan.show import ARGUMENTS
 from pyruntime.plan.step import Op
@@ -86,7 +86,7 @@ def made_by(function: Callable[..., Op]) -> list[Op]:
 def planned() -> dict[str, Op]:
     """Every op that the planner has a function for, with sample arguments."""
     found = {}
-    for module in (ops, mount_ops, landlock_ops):
+    for module in (ops, mount_ops, landlock_ops, resctrl_ops):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 found.update({op.name: op for op in made_by(function)})
