@@ -32,7 +32,8 @@ KEYWORDS = {
     "array": {"items", "minItems"},
     "object": {"properties", "required", "additionalProperties", "dependentRequired", "anyOf"},
 }
-ANYWHERE = {"type", "description", "title", "$schema", "$defs"}
+# "default": what a missing required member counts as, where all Go runtimes take it as their zero value.
+ANYWHERE = {"type", "description", "title", "default", "$schema", "$defs"}
 
 HEAD = '''"""The structure of NAME.json. Generated from schemas/NAME.json by schemas/generate.py."""
 # mypy: ignore-errors
@@ -77,7 +78,7 @@ class Writer:
         if node is True:
             return {}, name
         while "$ref" in node:
-            assert set(node) == {"$ref"}, node
+            assert set(node) <= {"$ref", "default"}, node
             name = node["$ref"].removeprefix("#/$defs/")
             node = self.definitions[name]
         return node, name
@@ -92,6 +93,39 @@ class Writer:
             self.functions[function] = self.lines
             self.lines = outer
         return function
+
+    def shapes(self) -> dict[str, Any]:
+        """What `spec/normal.py` walks along: the objects and arrays by name, without what leaves must be."""
+        found: dict[str, Any] = {}
+        left = [(self.name, json.loads((HERE / f"{self.name}.json").read_text("utf-8")))]
+        while left:
+            name, node = left.pop()
+            if name in found or node.get("type") not in ("object", "array"):
+                continue
+            below = [(f"{name}_{member}", each) for member, each in self.inner(node)]
+            resolved = [self.resolve(each, its_name) for its_name, each in below]
+            left += [(its_name, each) for each, its_name in resolved]
+            names = [
+                its_name if each.get("type") in ("object", "array") else None
+                for each, its_name in resolved
+            ]
+            if "properties" not in node:
+                found[name] = names[0]
+                continue
+            members = dict(zip(node["properties"], names, strict=True))
+            own = {member: each for member, each in node["properties"].items() if each is not True}
+            zeros = {member: each["default"] for member, each in own.items() if "default" in each}
+            needed = [member for member in node.get("required", []) if member not in zeros]
+            found[name] = ({member: members[member] for member in own}, zeros, needed)
+        return leafless(found)
+
+    def inner(self, node: dict[str, Any]) -> list[tuple[str, Any]]:
+        """The members of an object, or what all the members of a map or an array are."""
+        if "properties" in node:
+            return list(node["properties"].items())
+        if node["type"] == "array":
+            return [("item", node["items"])]
+        return [("member", node["additionalProperties"])]
 
     def line(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
@@ -180,6 +214,17 @@ class Writer:
             self.members(depth, node, value, pointer, name)
 
 
+def leafless(shapes: dict[str, Any]) -> dict[str, Any]:
+    """*shapes* without the arrays and maps of leaves, in which there is nothing to walk along."""
+    kept = {name: shape for name, shape in shapes.items() if shape is not None}
+    for name, shape in kept.items():
+        if isinstance(shape, tuple):
+            members, *rest = shape
+            below = {member: each if each in kept else None for member, each in members.items()}
+            kept[name] = (below, *rest)
+    return kept
+
+
 def mismatch(node: dict[str, Any], value: str) -> str:
     """The condition under which *value* is not what *node* says of it alone."""
     if "enum" in node:
@@ -216,7 +261,10 @@ def validator(name: str) -> str:
 
 
 def config_schema() -> str:
-    return validator("config")
+    schema = json.loads((HERE / "config.json").read_text("utf-8"))
+    shapes = Writer("config", schema).shapes()
+    lines = [f"    {name!r}: {shape!r}," for name, shape in shapes.items()]
+    return validator("config") + "\n\nSHAPES = {\n" + "\n".join(lines) + "\n}\n"
 
 
 def landlock_schema() -> str:

@@ -133,7 +133,11 @@ NO_PIVOT = Option(
 )
 NO_NEW_KEYRING = Option("no-new-keyring", "", FLAG, "keep the caller's session keyring")
 
-CREATE = (BUNDLE, CONSOLE_SOCKET, PID_FILE, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS)
+STRICT = Option(
+    "strict", "", FLAG, "refuse what counts as absent or zero only by custom (null, no gid)"
+)
+
+CREATE = (BUNDLE, CONSOLE_SOCKET, PID_FILE, NO_PIVOT, NO_NEW_KEYRING, PRESERVE_FDS, STRICT)
 
 EXEC = (
     CONSOLE_SOCKET,
@@ -254,7 +258,7 @@ VERBS = {
         Verb(
             "plan",
             "print what create would do, step by step; changes nothing",
-            (BUNDLE, Option("json", "", FLAG, "as JSON"), NO_PIVOT, NO_NEW_KEYRING),
+            (BUNDLE, Option("json", "", FLAG, "as JSON"), NO_PIVOT, NO_NEW_KEYRING, STRICT),
             arguments="[ID]",
             least=0,
             stateful=False,

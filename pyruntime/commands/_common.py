@@ -43,6 +43,7 @@ def create_options(call: Call, *, waits: bool) -> Options:
         keyring=not options["no_new_keyring"],
         manager=manager,
         rootless=call.globals["rootless"],
+        strict=options["strict"],
         waits=waits,
         warn=call.warn,
     )

@@ -62,7 +62,7 @@ def process_of(call: Call, spec: Spec) -> Process:
     arguments = call.arguments[1:]
     labels = {"apparmorProfile": options["apparmor"], "selinuxLabel": options["process_label"]}
     if options["process"]:
-        loaded = _loaded(options["process"])
+        loaded = _loaded(options["process"], call)
         confine(loaded, spec, labels)
         return loaded
     if not arguments:
@@ -95,13 +95,14 @@ def confine(program: Any, spec: Spec, labels: dict[str, str | None]) -> None:
             program[name] = chosen
 
 
-def _loaded(path: str) -> Process:
+def _loaded(path: str, call: Call) -> Process:
     """A process object as it is in config.json, checked as if it were in one."""
     from pyruntime.spec.load import load
     from pyruntime.spec.validate import validate
 
-    loaded = load(path)
-    validate({"ociVersion": SPEC_VERSION, "root": {"path": "."}, "process": loaded})
+    loaded = load(path, pipe=True)
+    for warning in validate({"ociVersion": SPEC_VERSION, "root": {"path": "."}, "process": loaded}):
+        call.warn(warning)
     return loaded  # type: ignore[return-value]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import bundle_of, cgroup_manager, write
+from pyruntime.container.bundle import read_bundle, rootfs_of
 from pyruntime.container.create import (
     abandon,
     caller_umask,
     complete,
     facts_for,
     place,
-    read_bundle,
-    rootfs_of,
 )
 from pyruntime.container.executor import Executor
 from pyruntime.plan.create import create
@@ -32,7 +31,7 @@ def run(call: Call) -> int:
     """Print it."""
     bundle = bundle_of(call)
     id = call.arguments[0] if call.arguments else "ID"
-    _, spec = read_bundle(bundle, call.warn)
+    _, spec = read_bundle(bundle, call.warn, strict=call.options["strict"])
     facts = _facts(call, id, spec)
     plan = create(spec, _request(call, id, bundle, spec, facts), facts)
     if call.options["json"]:

@@ -28,7 +28,7 @@ def check(path: str) -> int:
     from pyruntime.spec.faults import faults
     from pyruntime.spec.warnings import warnings
 
-    config = load(path)
+    config = load(path, pipe=True)
     found = faults(config)
     for pointer, message in found:
         print(one_line(f"{pointer}: {message}" if pointer else message))  # noqa: T201

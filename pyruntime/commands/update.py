@@ -86,7 +86,7 @@ def _asked(call: Call) -> object:
     if path and asked:
         raise UsageError("--resources: the other limits have to be in the file too")
     if path:
-        return _standard_input() if path == "-" else load.load(path)
+        return _standard_input() if path == "-" else load.load(path, pipe=True)
     if not asked and not ignored:
         raise UsageError("update: no limit is given")
     return asked

@@ -9,18 +9,17 @@ from pyruntime import where
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.placement import placement, reuse
 from pyruntime.container import store
+from pyruntime.container.bundle import read_bundle, rootfs_of
 from pyruntime.container.executor import take
 from pyruntime.container.launch import Launch
 from pyruntime.container.record import Record
-from pyruntime.errors import Error, HookError, SpecError, UsageError
+from pyruntime.errors import Error, HookError, UsageError
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
 from pyruntime.plan.hooks import callers
 from pyruntime.plan.identity import is_labelled
 from pyruntime.plan.namespaces import has
 from pyruntime.plan.request import Request
-from pyruntime.spec import load
-from pyruntime.spec.validate import validate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ class Options:
         "pivot",
         "preserve_fds",
         "rootless",
+        "strict",
         "waits",
         "warn",
     )
@@ -70,6 +70,7 @@ class Options:
         keyring: bool = True,
         manager: str = "cgroupfs",
         rootless: str = "auto",
+        strict: bool = False,
         waits: bool = True,
         meanwhile: Callable[[], None] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
@@ -91,6 +92,8 @@ class Options:
         """Who makes the cgroups: "cgroupfs" (the runtime), "systemd", or "disabled" (nobody)."""
         self.rootless = rootless
         """"auto", "true" or "false": whether a container goes without a cgroup where the runtime may make none."""
+        self.strict = strict
+        """Whether what other runtimes take for absence or zero is refused."""
         self.waits = waits
         """Whether init waits for `start` (create) or goes on (run)."""
         self.meanwhile = meanwhile
@@ -102,7 +105,7 @@ def create(root: str, id: str, options: Options) -> Launch:
     check_descriptors(options.preserve_fds)
     executor = take(inherit=given(options))  # it probes while we read
     try:
-        content, spec = read_bundle(options.bundle, options.warn)
+        content, spec = read_bundle(options.bundle, options.warn, strict=options.strict)
         container = store.create(root, id)
     except BaseException:
         abandon(executor)
@@ -152,34 +155,12 @@ def abandon(executor: Executor) -> None:
     executor.reap()
 
 
-def read_bundle(bundle: str, warn: Callable[[str], None]) -> tuple[bytes, Spec]:
-    """config.json as it is and as a checked object."""
-    path = f"{bundle}/config.json"
-    content = load.read(path)
-    spec = load.decode(content, name=path)
-    for warning in validate(spec):
-        warn(warning)
-    return content, spec  # type: ignore[return-value]
-
-
 def facts_for(spec: Spec, executor: Executor) -> Facts:
     """The host, as far as *spec* needs to know it."""
     facts = host.collect(executor.features(), executor.landlock())
     if is_labelled(spec):
         host.look_for_lsms(facts)
     return facts
-
-
-def rootfs_of(spec: Spec, bundle: str) -> str:
-    """The rootfs's absolute path; SpecError unless there is such a directory."""
-    root = spec.get("root")
-    if root is None:
-        raise SpecError("/root", "missing")
-    path = os.path.normpath(os.path.join(bundle, root["path"]))
-    if not os.path.isdir(path):
-        what = "is not a directory" if os.path.exists(path) else "no such directory"
-        raise SpecError("/root/path", f"{path}: {what}")
-    return path
 
 
 def check_descriptors(preserve_fds: int) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pyruntime.cgroups import resources
 from pyruntime.container import status
 from pyruntime.container.lifecycle import cgroup_for, spec_of, status_of
-from pyruntime.errors import Error, SpecError
+from pyruntime.errors import Error, SpecError, Unsupported
 from pyruntime.host import facts as host
 from pyruntime.spec import load
+from pyruntime.spec.normal import unknown
 from pyruntime.spec.validate import validate
 
 TYPE_CHECKING = False
@@ -40,10 +41,11 @@ def update(container: Container, asked: object, warn: Callable[[str], None]) -> 
     status.after("update", status_of(container, record, locked=True))
     spec: Any = spec_of(container)
     old = (spec.get("linux") or {}).get("resources") or {}
-    given = _given(asked, old, warn)
+    given = _given(asked, old)
     new = merged(old, given)
     wanted = {**spec, "linux": {**(spec.get("linux") or {}), "resources": new}}
-    validate(wanted)
+    for warning in validate(wanted):
+        warn(warning)
     layout = host.cgroups(host.read("/proc/self/mountinfo"))
     where = resources.Where(layout, record.cgroup_paths)
     # Only what is asked is written: the rest may have been changed by others, for good reasons.
@@ -58,15 +60,18 @@ def update(container: Container, asked: object, warn: Callable[[str], None]) -> 
     container.write("config.json", load.encode(wanted))
 
 
-def _given(asked: object, old: dict[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+def _given(asked: object, old: dict[str, Any]) -> dict[str, Any]:
     """The sections of *asked* that say anything."""
     if not isinstance(asked, dict):
         raise SpecError("", "must be an object, as linux.resources is")
+    for pointer in unknown(asked, "resources", "/linux/resources"):
+        raise SpecError(pointer, "is not known: it would limit nothing")
     given = {}
     for name, value in asked.items():
         if name == "devices":
             if value and value != old.get("devices"):
-                warn("/linux/resources/devices: update does not change device rules")
+                # They restrict: an update that leaves them as they were must not look like one that did it.
+                raise Unsupported("/linux/resources/devices: update does not change device rules")
             continue
         if isinstance(value, dict):
             unset = UNSET.get(name, ())

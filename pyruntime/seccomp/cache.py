@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Change it whenever other BPF comes out of the same profile.
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"pyruntime seccomp %d" % FORMAT
 
 # An entry of Docker's profile has 10 KiB; the state root is in memory.

@@ -9,7 +9,7 @@ from pyruntime.seccomp.filter import POINTER, Filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyruntime.seccomp.rules import Profile
+    from pyruntime.seccomp.rules import Profile, Rule
 
 # BPF_MAXINSNS, of struct sock_filter.
 LARGEST_PROGRAM = 4096 * 8
@@ -24,6 +24,10 @@ NEEDS = {
     flags.SECCOMP_RET_LOG: (3, "4.14"),
     flags.SECCOMP_RET_USER_NOTIF: (5, "5.0"),
 }
+
+
+# Actions with which a call is carried out, whoever may hear of it.
+PERMITTING = (flags.SECCOMP_RET_ALLOW, flags.SECCOMP_RET_LOG)
 
 
 def compile_profile(profile: Profile) -> Filter:
@@ -59,7 +63,7 @@ def filter_flags(profile: Profile) -> tuple[int, int]:
 def unknown_names(profile: Profile) -> list[str]:
     """The system calls of *profile* that no architecture has, as far as libseccomp knows.
 
-    They are skipped: profiles list calls that are newer than a host's libseccomp.
+    They are skipped where the default forbids: profiles list calls that are newer than a host's libseccomp.
     """
     names = dict.fromkeys(rule.name for rule in profile.rules)
     return [name for name in names if libseccomp.number_of(name) is None]
@@ -104,6 +108,14 @@ def _check_actions(profile: Profile) -> None:
             )
 
 
+def _refuse_lost(rule: Rule) -> None:
+    """A call that nobody knows is no loss where the default forbids; here it would stay permitted."""
+    if rule.action not in PERMITTING:
+        raise Unsupported(
+            f'{rule.pointer}: libseccomp does not know the system call "{rule.name}", so it would stay allowed'
+        )
+
+
 def _program(profile: Profile) -> bytes:
     with libseccomp.Context(profile.default_action, f"{POINTER}/defaultAction") as context:
         if len(profile.rules) > FEW_RULES:
@@ -116,6 +128,8 @@ def _program(profile: Profile) -> bytes:
             if rule.action == profile.default_action:
                 continue
             number = libseccomp.number_of(rule.name)
+            if number is None and profile.default_action in PERMITTING:
+                _refuse_lost(rule)
             if number is not None:
                 comparisons = [
                     (one.index, rules.OPERATORS[one.operator], one.value, one.value_two)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.spec import rules, wording
+from pyruntime.spec import normal, rules, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def faults(config: object) -> list[tuple[str, str]]:
     """(JSON pointer, message) of every fault, in the order of the document's structure, then of the rules."""
-    structural = list(dict.fromkeys(_structural(config)))
+    structural = list(dict.fromkeys([*_structural(config), *normal.misspelt(config)]))
     if not structural:
         assert isinstance(config, dict)
         return list(rules.faults(config))

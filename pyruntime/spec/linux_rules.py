@@ -22,6 +22,9 @@ LONGEST_INTERFACE = 15
 # uint64(-1): engines that are written in Go say "not set" so.
 SWAPPINESS_UNSET = 2**64 - 1
 
+# The upper bits of st_mode.
+FILE_TYPES = {"c": 0o02, "u": 0o02, "b": 0o06, "p": 0o01}
+
 CLOCKS = ("monotonic", "boottime")
 
 
@@ -57,6 +60,13 @@ def devices(value: list[dict[str, Any]], at: str, _config: dict[str, Any]) -> It
     for index, device in enumerate(value):
         if not device["path"].startswith("/"):
             yield f"{at}/{index}/path", f'must be absolute, not "{device["path"]}"'
+        # Engines that take the mode from stat(2) leave the type in it; it must be the one that is asked for.
+        kind = device.get("fileMode", 0) >> 12
+        if kind not in (0, FILE_TYPES[device["type"]]):
+            yield (
+                f"{at}/{index}/fileMode",
+                f"must not have the type of another file ({kind << 12:#o})",
+            )
         if device["type"] == "p":
             continue
         for name, largest in (("major", LARGEST_MAJOR), ("minor", LARGEST_MINOR)):

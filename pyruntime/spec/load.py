@@ -27,28 +27,38 @@ LARGEST = 16 << 20
 # Go's decoder refuses an exponent for an integer at all; the limit keeps 1e999999999 from being built.
 LARGEST_EXPONENT = 400
 
+# The specification's own objects are eight deep. What is deeper than this is for nobody, and would reach the
+# limits of whoever walks or writes it later.
+DEEPEST = 100
+
+# Of one object. Nothing real comes near it; with colliding names a dictionary takes the square of this in time.
+MOST_MEMBERS = 1 << 16
+
 WHITE_SPACE = " \t\n\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def load(path: str) -> dict[str, Any]:
+def load(path: str, *, pipe: bool = False) -> dict[str, Any]:
     """The object in the file at *path*."""
-    value = decode(read(path), name=path)
+    value = decode(read(path, pipe=pipe), name=path)
     if not isinstance(value, dict):
         raise SpecError("", f"{path}: must be an object")
     return value
 
 
-def read(path: str) -> bytes:
-    """The bytes of *path*, a file or a pipe; no more than are needed to see that they are too many."""
-    # O_NONBLOCK: a fifo that nobody writes to is empty then, instead of stopping the runtime.
+def read(path: str, *, pipe: bool = False) -> bytes:
+    """The bytes of *path*, a file; no more than are needed to see that they are too many.
+
+    With *pipe* it may be one: for what a person names on the command line, who can also end it.
+    """
+    # O_NONBLOCK: opening a fifo that nobody writes to does not wait.
     fd = _open(path)
     try:
         kind = os.fstat(fd).st_mode & 0o170000
-        if kind == 0o010000:
+        if kind == 0o010000 and pipe:
             os.set_blocking(fd, True)
         elif kind != 0o100000:
-            what = "a directory" if kind == 0o040000 else "a device"
+            what = {0o040000: "a directory", 0o010000: "a pipe"}.get(kind, "a device")
             raise SpecError("", f"{path}: must be a file, not {what}")
         return _read_all(fd, path)
     finally:
@@ -93,10 +103,27 @@ def decode(data: bytes, *, name: str = "config.json", surrogates: bool = False) 
     except (StopIteration, ValueError, SystemError):
         # 3.11 and 3.12 raise SystemError where json.decoder isn't loaded yet, others load it.
         _explain(text, name)
+    if text.count("[") + text.count("{") > DEEPEST:
+        _refuse_depth(value, name)
     # Only an escape can bring these in, so most documents need no walk.
     if "\\u0000" in text or (not surrogates and "\\ud" in text.lower()):
         _refuse_characters(value, name, surrogates=surrogates)
     return value
+
+
+def _refuse_depth(value: object, name: str) -> None:
+    """Level by level, so that no recursion is needed to look."""
+    level: list[Any] = [value] if type(value) in (dict, list) else []
+    for _ in range(DEEPEST):
+        level = [
+            each
+            for holder in level
+            for each in (holder.values() if isinstance(holder, dict) else holder)
+            if type(each) in (dict, list)
+        ]
+        if not level:
+            return
+    raise SpecError("", f"{name}: is nested too deeply")
 
 
 def _text(data: bytes, name: str) -> str:
@@ -139,6 +166,8 @@ class _RefusedError(Exception):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise _RefusedError(f"has an object of more than {MOST_MEMBERS} members")
     members = dict(pairs)
     if len(members) != len(pairs):
         seen = set()

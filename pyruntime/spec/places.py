@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     """A JSON pointer, and what must be."""
     Rule: TypeAlias = Callable[[Any, str, dict[str, Any]], Iterator[Fault]]
 
-# (uid_t)-1 is no id, and a map may not reach it. user_namespaces(7).
-END_OF_IDS = 2**32 - 1
+# (uid_t)-1 is no id, but "leave it as it is" to setresuid(2) and chown(2), and a map may not reach it.
+NO_ID = 2**32 - 1
+END_OF_IDS = NO_ID
 
 
 def key(name: str) -> str:

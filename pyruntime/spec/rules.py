@@ -10,7 +10,8 @@ The wording "must" is the specification's, or the kernel's where a comment says 
 from __future__ import annotations
 
 from pyruntime.spec import linux_rules
-from pyruntime.spec.places import is_cpu_list, mapping_faults, namespaces
+from pyruntime.spec.mount_rules import mounts
+from pyruntime.spec.places import is_cpu_list, key, namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ HOOKS = (
 
 # The annotation whose value is a policy: spec/landlock.py, which is loaded for it alone.
 LANDLOCK = "org.pyruntime.landlock"
+
+OWN = "org.pyruntime."
+OWN_ANNOTATIONS = (LANDLOCK,)
 
 # __NEW_UTS_LEN of the kernel, for both names.
 LONGEST_HOSTNAME = 64
@@ -100,18 +104,6 @@ def uts_name(value: str, at: str, config: dict[str, Any]) -> Iterator[Fault]:
         yield at, f"must not be longer than {LONGEST_HOSTNAME} bytes"
 
 
-def mounts(value: list[dict[str, Any]], at: str, config: dict[str, Any]) -> Iterator[Fault]:
-    for index, mount in enumerate(value):
-        if "uidMappings" in mount:
-            for name in ("uidMappings", "gidMappings"):
-                yield from mapping_faults(mount[name], f"{at}/{index}/{name}")
-            continue
-        for option in mount.get("options", ()):
-            if option in ("idmap", "ridmap") and "user" not in namespaces(config):
-                pointer = f"{at}/{index}/options"
-                yield pointer, f"{option} needs uidMappings and gidMappings, or a user namespace"
-
-
 def hooks(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
     for kind in HOOKS:
         for index, hook in enumerate(value.get(kind, ())):
@@ -122,6 +114,10 @@ def hooks(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[F
 def annotation_values(value: dict[str, str], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
     if "" in value:
         yield at, "must not have an empty name"
+    for name in value:
+        # Ours restrict, so a misspelt one must not be lost; all others are for whoever knows them.
+        if name.casefold().startswith(OWN) and name not in OWN_ANNOTATIONS:
+            yield f"{at}/{key(name)}", f"must be one of {', '.join(OWN_ANNOTATIONS)}"
     if LANDLOCK in value:
         from pyruntime.spec import landlock
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.errors import SpecError
+from pyruntime.spec.normal import normalize
 from pyruntime.spec.rules import faults
 from pyruntime.spec.warnings import warnings
 
@@ -11,12 +12,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def validate(config: object) -> list[str]:
-    """Raise SpecError for the first fault of *config*; return what is only odd, as lines."""
+def validate(config: object, *, strict: bool = False) -> list[str]:
+    """Raise SpecError for the first fault of *config*; return what is only odd, as lines.
+
+    *config* is brought into its normal form (normal.py); with *strict* what is not in it is a fault.
+    """
+    odd = normalize(config, strict=strict)
     checked = _structure(config)
     for pointer, message in faults(checked):
         raise SpecError(pointer, message)
-    return [f"{pointer}: {message}" for pointer, message in warnings(checked)]
+    return [f"{pointer}: {message}" for pointer, message in (*odd, *warnings(checked))]
 
 
 def _structure(config: object) -> dict[str, Any]:

@@ -127,12 +127,12 @@ def test_bad_options_are_refused(limited: Container, words: tuple[str, ...], sai
 
 
 @pytest.mark.ours
-def test_device_rules_stay_as_they_are_with_a_warning(limited: Container) -> None:
-    result = limited.verb(
-        "update", "--resources", "-", input='{"devices": [{"allow": true, "access": "rwm"}]}'
-    )
+def test_device_rules_that_update_would_not_change_are_refused(limited: Container) -> None:
+    rules = '{"devices": [{"allow": true, "access": "rwm"}]}'
 
-    assert "update does not change device rules" in result.stderr
+    said = limited.refuses("update", "--resources", "-", input=rules)
+
+    assert "update does not change device rules" in said
 
 
 def test_a_stopped_container_has_no_limits_to_change(limited: Container) -> None:
@@ -140,3 +140,29 @@ def test_a_stopped_container_has_no_limits_to_change(limited: Container) -> None
     limited.wait_stopped()
 
     limited.refuses("update", "--pids-limit", "5")
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({"Memory": {"limit": 1 << 28}}, "/linux/resources/Memory: must be spelled"),
+        ({"memory": {"Limit": 1 << 28}}, "/linux/resources/memory/Limit: must be spelled"),
+        ({"memroy": {"limit": 1 << 28}}, "/linux/resources/memroy: is not known"),
+        ({"memory": {"limits": 1 << 28}}, "/linux/resources/memory/limits: is not known"),
+        (
+            {"devices": [{"allow": False, "type": "c", "access": "w"}]},
+            "does not change device rules",
+        ),
+    ],
+    ids=str,
+)
+def test_what_an_update_does_not_understand_is_refused(
+    container: MakeContainer, asked: dict[str, object], place: str
+) -> None:
+    c = container(None, "pause")
+    c.create()
+
+    result = c.verb("update", "--resources", "-", input=json.dumps(asked), expect=1)
+
+    assert place in result.stderr

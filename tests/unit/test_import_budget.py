@@ -35,7 +35,7 @@ pyruntime.container.record pyruntime.container.status pyruntime.container.store 
 pyruntime.spec.load"""
 
 PLAN = """pyruntime.cgroups.devices pyruntime.cgroups.placement pyruntime.cgroups.resources
-pyruntime.cgroups.write pyruntime.commands._common pyruntime.container.create
+pyruntime.cgroups.write pyruntime.commands._common pyruntime.container.bundle pyruntime.container.create
 pyruntime.container.executor pyruntime.container.host_ops pyruntime.container.launch pyruntime.facts
 pyruntime.host pyruntime.host.facts pyruntime.host.mounts pyruntime.linux
 pyruntime.linux.capabilities pyruntime.linux.flags pyruntime.linux.namespaces pyruntime.plan
@@ -45,7 +45,7 @@ pyruntime.plan.mount_attributes pyruntime.plan.mount_ops pyruntime.plan.mount_op
 pyruntime.plan.mounts pyruntime.plan.namespaces pyruntime.plan.ops pyruntime.plan.process
 pyruntime.plan.request pyruntime.plan.rootfs pyruntime.plan.scheduling pyruntime.plan.step
 pyruntime.plan.wire pyruntime.spec.linux_rules pyruntime.spec.places pyruntime.spec.rules
-pyruntime.spec.sysctl pyruntime.spec.validate pyruntime.spec.warnings"""
+pyruntime.spec.sysctl pyruntime.spec.mount_rules pyruntime.spec.normal pyruntime.spec.validate pyruntime.spec.warnings"""
 
 CONFIG = """pyruntime.spec._config_schema pyruntime.cgroups.resources_v1
 pyruntime.cgroups.resources_v2"""

@@ -19,6 +19,7 @@ def test_options_not_given_have_their_defaults() -> None:
         "no_pivot": False,
         "no_new_keyring": False,
         "preserve_fds": 0,
+        "strict": False,
     }
     assert call.globals["log_format"] == "text"
     assert call.globals["rootless"] == "auto"

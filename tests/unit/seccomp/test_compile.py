@@ -110,12 +110,21 @@ def test_every_pair_of_actions_compiles(default: str, action: str) -> None:
 
 
 def test_names_that_nobody_knows_are_skipped() -> None:
-    given = simple("SCMP_ACT_ALLOW", rule("read", "no_such_call", "breakpoint", "_llseek"))
+    named = rule("read", "no_such_call", "breakpoint", "_llseek", action="SCMP_ACT_ALLOW")
+    given = simple("SCMP_ACT_ERRNO", named)
 
     program = compiled(given)
 
-    assert bpf.decide(program, ARCH, native("read")) == ERRNO | 1
+    assert bpf.decide(program, ARCH, native("read")) == ALLOW
     assert compile.unknown_names(rules.read(given)) == ["no_such_call"]
+
+
+@pytest.mark.parametrize("default", ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG"])
+def test_a_name_that_nobody_knows_is_refused_where_it_would_stay_allowed(default: str) -> None:
+    with pytest.raises(Unsupported, match=r'"no_such_call", so it would stay allowed$'):
+        compiled(simple(default, rule("read", "no_such_call", "breakpoint")))
+
+    compiled(simple(default, rule("no_such_call", action="SCMP_ACT_ALLOW")))
 
 
 def test_newer_calls_get_enosys_where_others_get_eperm() -> None:

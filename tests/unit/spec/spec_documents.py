@@ -31,7 +31,7 @@ FULL: Config = {
         "env": ["PATH=/bin", "EMPTY="],
         "terminal": True,
         "consoleSize": {"height": 25, "width": 80},
-        "user": {"uid": 0, "gid": 2**32 - 1, "umask": 18, "additionalGids": [5]},
+        "user": {"uid": 0, "gid": 2**32 - 2, "umask": 18, "additionalGids": [5]},
         "rlimits": [
             {"type": "RLIMIT_NOFILE", "soft": 1, "hard": UNSET},
             {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},

@@ -253,7 +253,7 @@ def test_a_fifo_without_a_writer_does_not_stop_the_runtime(tmp_path: Path) -> No
     os.mkfifo(fifo)
 
     with pytest.raises(SpecError, match="is empty"):
-        load.load(str(fifo))
+        load.load(str(fifo), pipe=True)
 
 
 def test_a_pipe_is_read_to_its_end() -> None:
@@ -261,7 +261,7 @@ def test_a_pipe_is_read_to_its_end() -> None:
     os.write(writer, b'{"a": 1}')
     os.close(writer)
     try:
-        assert load.load(f"/proc/self/fd/{reader}") == {"a": 1}
+        assert load.load(f"/proc/self/fd/{reader}", pipe=True) == {"a": 1}
     finally:
         os.close(reader)
 

@@ -105,7 +105,9 @@ def test_the_whole_range_of_ids_can_be_mapped() -> None:
 
 
 def test_an_idmapped_mount_needs_a_map() -> None:
-    config = minimal() | {"mounts": [{"destination": "/a", "options": ["bind", "ridmap"]}]}
+    config = minimal() | {
+        "mounts": [{"destination": "/a", "source": "b", "options": ["bind", "ridmap"]}]
+    }
 
     assert only_fault(config) == (
         "/mounts/0/options",
@@ -209,7 +211,7 @@ def test_all_faults_are_listed_structure_and_rules() -> None:
         ("/linux/sysctl/net.core.somaxconn", "must be a string, not 1"),
         ("/process/terminal", "must be true or false, not 1"),
         ("/process/user", 'must have "gid"'),
-        ("/process/user/uid", "must be an integer from 0 to 4294967295, not -1"),
+        ("/process/user/uid", "must be an integer from 0 to 4294967294, not -1"),
         ("/hostname", "must not be longer than 64 bytes"),
         ("/linux/sysctl/vm.swappiness", "must be one that the kernel keeps per namespace"),
     ]
