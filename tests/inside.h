@@ -11,6 +11,7 @@ extern const struct command process_commands[];
 extern const struct command action_commands[];
 extern const struct command socket_commands[];
 extern const struct command tree_commands[];
+extern const struct command spy_commands[];
 
 const char *errno_name(int number);
 int copy_fd(int from, int to);
