@@ -1,8 +1,18 @@
 # What the front door gives to `python -c`; packaging/embed.py puts it into the program, without comments.
 # sys.argv is: -c, the directory of the package, the words of the caller.
+import _signal
+import sys
+
+# SIGINT was held while the interpreter began, which would have shown a traceback. From here on it ends us
+# without a word, until there is something to undo.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+if sys._xoptions.get("sigint") == "held":
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGINT])
+
 import gc
 import marshal
-import sys
+import posix
 from _frozen_importlib_external import MAGIC_NUMBER
 
 gc.disable()  # a process of some milliseconds makes no garbage worth a search
@@ -33,22 +43,29 @@ class Archive:
 
 
 try:
-    with open(directory + "/pyruntime/_modules", "rb", 0) as file:
-        # A view: what is not imported is not copied. No descriptor stays open: it would have the
-        # number of one that the caller meant to pass on, and did not open.
-        content = memoryview(file.read())
-    # Code is of one minor version of Python; another one reads the .py files.
-    if content[:4] == MAGIC_NUMBER:
-        modules = marshal.loads(content[4:])
-        sys.meta_path.insert(0, Archive)
-except OSError:
-    pass
-sys.path.insert(0, directory)
+    try:
+        with open(directory + "/pyruntime/_modules", "rb", 0) as file:
+            # A view: what is not imported is not copied. No descriptor stays open: it would have the
+            # number of one that the caller meant to pass on, and did not open.
+            content = memoryview(file.read())
+        # Code is of one minor version of Python; another one reads the .py files.
+        if content[:4] == MAGIC_NUMBER:
+            modules = marshal.loads(content[4:])
+            sys.meta_path.insert(0, Archive)
+    except OSError:
+        pass
+    sys.path.insert(0, directory)
 
-import pyruntime.where
+    import pyruntime.where
 
-pyruntime.where.directory = directory
+    pyruntime.where.directory = directory
 
-from pyruntime.cli.main import main
+    from pyruntime.cli.main import main
 
-main(sys.argv[2:])
+    main(sys.argv[2:])
+except MemoryError:
+    posix.write(2, b"pyruntime: out of memory\n")
+    posix._exit(1)
+except Exception as error:
+    posix.write(2, f"pyruntime: {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+    posix._exit(1)

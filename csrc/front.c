@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,17 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Python shows a traceback if it is interrupted while it begins; boot.py lets the signal in again. */
+static bool hold_interrupt(void)
+{
+    sigset_t held, before;
+
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigprocmask(SIG_BLOCK, &held, &before);
+    return !sigismember(&before, SIGINT);
+}
+
 /* Copy what is not Python's or the locale's. LC_ALL says what Python would otherwise "coerce" and
  * leave in the environment of every hook: PEP 538 sets LC_CTYPE even with -I. */
 static void clean_environment(char **clean, char **environment)
@@ -242,12 +254,15 @@ static void become_python(const char *own_directory, char **words, char **enviro
 int main(int argc, char **argv, char **environment)
 {
     /* -B: a missing .pyc is not written with the umask that happens to be the caller's. */
-    const char *options[] = {NULL, "-I", "-S", "-B", "-X", "utf8=1", "-c", BOOT};
+    const char *options[] = {NULL,     "-I", "-S",          "-B", "-X",
+                             "utf8=1", "-X", "sigint=kept", "-c", BOOT};
     char own_directory[PATH_MAX], package[PATH_MAX];
     size_t given = argc > 0 ? (size_t)argc - 1 : 0;
     char *words[COUNT(options) + 1 + given + 1];
     char *clean[count(environment) + 2];
 
+    if (hold_interrupt())
+        options[7] = "sigint=held";
     open_standard_descriptors();
     find_own_directory(own_directory);
     find_package(package, own_directory);

@@ -5,6 +5,7 @@ Leaves with `os._exit`: finalizing the interpreter costs 1-2 ms and has nothing 
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pyruntime.cli.parse import Call
 
 
+SIGINT = 2
+
+
 def main(argv: list[str]) -> NoReturn:
     """Run *argv* (without the program's name) and end the process."""
     where.open_at_start = open_descriptors(argv)  # before anything is opened
@@ -30,6 +34,8 @@ def main(argv: list[str]) -> NoReturn:
     status = 1
     try:
         status = run(argv)
+    except Interrupted as error:
+        status = 128 + error.number
     finally:
         leave(status)
 
@@ -55,6 +61,8 @@ def leave(status: int) -> NoReturn:
                 stream.flush()
     except OSError:
         status = status or 1
+    except Interrupted as error:
+        status = 128 + error.number
     os._exit(status)
 
 
@@ -66,8 +74,10 @@ def run(argv: list[str]) -> int:
         try:
             call = parse(argv)
             log = _log_of(call.globals)
+            log.open()
         except Declined:
             log = _log_of_declined(argv)
+            log.open()
             call = _explained(argv)
             if call is None:
                 return 0
@@ -80,10 +90,13 @@ def run(argv: list[str]) -> int:
     except OSError as error:
         log.error(str(Error(_asked(call) + said(error))))
         return _error_status(call)
-    except KeyboardInterrupt:
-        return 128 + 2  # SIGINT
     except Interrupted as error:
         return 128 + error.number
+    except KeyboardInterrupt:
+        return 128 + SIGINT
+    except MemoryError:
+        log.error("out of memory")
+        return _error_status(call)
     except Exception as error:
         log.error(str(Error(f"{_asked(call)}{type(error).__name__}: {error}: this is a bug")))
         if log.debug:
@@ -93,10 +106,27 @@ def run(argv: list[str]) -> int:
 
 def _run(call: Call, log: Log) -> int:
     call.warn = log.warning
-    with during(_asked(call).removesuffix(": ")):
-        if call.verb in VERBS and VERBS[call.verb].stateful:
-            call.globals["root"] = state_root(call.globals["root"])
-        return command(call.verb)(call)
+    if log.debug:
+        call.tell = log.tell
+        log.tell(f"{call.verb} {call.arguments}: {call.globals} {call.options}")
+    if _signal.getsignal(SIGINT) == _signal.SIG_DFL:
+        _signal.signal(SIGINT, _interrupt)
+    try:
+        with during(_asked(call).removesuffix(": ")):
+            if call.verb in VERBS and VERBS[call.verb].stateful:
+                call.globals["root"] = state_root(call.globals["root"])
+            status = command(call.verb)(call)
+        log.tell(f"{call.verb}: exit status {status}")
+        return status
+    finally:
+        if _signal.getsignal(SIGINT) is _interrupt:
+            _signal.signal(SIGINT, _signal.SIG_DFL)
+
+
+def _interrupt(number: int, _frame: object) -> NoReturn:
+    """SIGINT while a verb works: what it has made is undone, once."""
+    _signal.signal(number, _signal.SIG_IGN)
+    raise Interrupted(number)
 
 
 def _explained(argv: list[str]) -> Call | None:

@@ -35,7 +35,7 @@ class Declined(Exception):
 class Call:
     """One understood command line. Keys are long names with underscores; every option is there."""
 
-    __slots__ = ("arguments", "globals", "options", "verb", "warn")
+    __slots__ = ("arguments", "globals", "options", "tell", "verb", "warn")
 
     def __init__(
         self,
@@ -50,6 +50,8 @@ class Call:
         self.arguments = arguments
         self.warn: Callable[[str], None] = _ignore
         """Tells a person something that is no error; the program's entry puts the real one here."""
+        self.tell: Callable[[str], None] | None = None
+        """Tells what is done, with --debug."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Call) and all(

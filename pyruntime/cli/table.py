@@ -86,7 +86,7 @@ EMPTY: dict[str, str | int | bool | tuple[()]] = {FLAG: False, STR: "", INT: 0, 
 
 GLOBALS = (
     Option("root", "", STR, "directory of the containers' state (a tmpfs)", metavar="DIR"),
-    Option("log", "", STR, "write errors to this file too", metavar="FILE"),
+    Option("log", "", STR, "append errors and warnings to this file", metavar="FILE"),
     Option(
         "log-format",
         "",
@@ -95,7 +95,9 @@ GLOBALS = (
         default="text",
         choices=("text", "json"),
     ),
-    Option("debug", "", FLAG, "warnings in the log file; a traceback for a bug"),
+    Option(
+        "debug", "", FLAG, "tell what is done, in the log file or on stderr; a traceback for a bug"
+    ),
     Option(
         "systemd-cgroup",
         "",

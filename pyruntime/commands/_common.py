@@ -34,7 +34,7 @@ def create_options(call: Call, *, waits: bool) -> Options:
     from pyruntime.container.create import Options
 
     options, manager = call.options, cgroup_manager(call)
-    return Options(
+    made = Options(
         bundle_of(call),
         console_socket=absolute(options["console_socket"] or ""),
         pid_file=absolute(options["pid_file"] or ""),
@@ -47,6 +47,8 @@ def create_options(call: Call, *, waits: bool) -> Options:
         waits=waits,
         warn=call.warn,
     )
+    made.tell = call.tell
+    return made
 
 
 def cgroup_manager(call: Call) -> str:

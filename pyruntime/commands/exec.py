@@ -47,13 +47,15 @@ def run(call: Call) -> int:
 
 def _options(call: Call) -> Options:
     options = call.options
-    return Options(
+    made = Options(
         "",
         console_socket=absolute(options["console_socket"] or ""),
         pid_file=absolute(options["pid_file"] or ""),
         preserve_fds=options["preserve_fds"],
         warn=call.warn,
     )
+    made.tell = call.tell
+    return made
 
 
 def process_of(call: Call, spec: Spec) -> Process:

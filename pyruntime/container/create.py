@@ -55,6 +55,7 @@ class Options:
         "preserve_fds",
         "rootless",
         "strict",
+        "tell",
         "waits",
         "warn",
     )
@@ -82,6 +83,7 @@ class Options:
         self.console_size: tuple[int, int] | None = None
         self.attend: Callable[[int, int], None] | None = None
         """Stays with the pid until the descriptor is readable: the program has begun, or could not."""
+        self.tell: Callable[[str], None] | None = None  # what is done, with --debug
         self.before_program: Callable[[], None] | None = None
         """Called when from now on the program may begin at any time."""
         self.pid_file = pid_file
@@ -132,6 +134,7 @@ def attended(launch: Launch, options: Options) -> None:
     launch.meanwhile = options.meanwhile or launch.meanwhile
     launch.before_program = options.before_program or launch.before_program
     launch.attend = options.attend or launch.attend
+    launch.tell = options.tell
 
 
 def _run(launch: Launch) -> None:

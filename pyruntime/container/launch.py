@@ -57,6 +57,7 @@ class Launch:
         "rootfs",
         "spec",
         "stamps_at",
+        "tell",
     )
 
     def __init__(
@@ -89,6 +90,8 @@ class Launch:
         """Called before the executor gets the permission with which the program may begin."""
         self.attend: Callable[[int, int], None] = _nothing_with
         """Called with the pid and the descriptor that tells when the program has begun, before that is waited for."""
+        self.tell: Callable[[str], None] | None = None
+        """Told what is done, with --debug."""
         self.holds: list[Closing] = []
         """What is only needed to undo, and would keep something of the container's alive."""
         self._undo: list[Callable[[], None]] = []
@@ -111,6 +114,8 @@ class Launch:
         last = max((i for i, step in enumerate(self.plan) if step.side == HOST), default=-1)
         if index > last:
             self.before_program()
+        if self.tell is not None:
+            self.tell(f"executor {self.executor.pid} begins with {len(self.plan)} steps")
         self.executor.begin(content)
         self.meanwhile()
         # Nothing has to be heard after the last host step of a container that will wait for `start`.
@@ -162,6 +167,8 @@ class Launch:
     def _cloned(self, pid: int) -> None:
         self.pid = pid
         self.on_failure(self._kill_init)
+        if self.tell is not None:
+            self.tell(f"the executor has cloned process {pid}")
         self.init = init_of(pid)
         if not any(step.op.name == "hand_over" for step in self.plan):
             self.executor.reap()
@@ -169,6 +176,8 @@ class Launch:
     def _host_steps(self, index: int) -> int:
         """Do the host steps from *index* on; the index of the first that is not one."""
         while index < len(self.plan) and (step := self.plan.steps[index]).side == HOST:
+            if self.tell is not None:
+                self._tell_step(index)
             with during(step.origin or step.op.name):
                 try:
                     HOST_OPS[step.op.name](self, *step.op.args)
@@ -177,6 +186,13 @@ class Launch:
                     raise KernelError(f"{step.op.name}{place}", error.errno or 0) from None
             index += 1
         return index
+
+    def _tell_step(self, index: int) -> None:
+        from pyruntime.plan.show import op_text
+
+        if self.tell is not None:
+            step = self.plan.steps[index]
+            self.tell(f"step {index}: {op_text(step.op)}" + f" [{step.origin}]" * bool(step.origin))
 
     def _failure(self, step: int, value: int, call: int) -> Error:
         from pyruntime.container import report

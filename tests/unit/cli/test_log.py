@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from pyruntime.cli.log import Log
+from pyruntime.errors import UsageError
 
 HOSTILE = 'a "quoted"\\ \n\t\x01 é \u2028 \udc80 end'
 
@@ -54,24 +56,48 @@ def test_the_file_is_appended_to(tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == 2
 
 
-def test_a_warning_makes_no_file_unless_debugging(
+def test_warnings_go_to_the_file_and_only_there(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Fails at c4f41aa: they were on stderr, which is the container's log."""
     file = tmp_path / "log"
 
     Log(str(file)).warning("unknown capability CAP_X")
-    assert not file.exists()
-    Log(str(file), debug=True).warning("unknown capability CAP_X")
+    Log().warning("unknown capability CAP_Y")
 
     assert "level=warning" in file.read_text()
-    assert capfd.readouterr().err == "pyruntime: warning: unknown capability CAP_X\n" * 2
+    assert capfd.readouterr().err == "pyruntime: warning: unknown capability CAP_Y\n"
 
 
-def test_a_file_that_can_not_be_opened_does_not_hide_the_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_done_is_told_when_debugging(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
 ) -> None:
-    Log(str(tmp_path / "missing" / "log")).error("boom")
+    file = tmp_path / "log"
+    expected = {"text": "level=debug msg=", "json": '"level":"debug"'}[form]
 
-    first, second = capfd.readouterr().err.splitlines()
-    assert first == "pyruntime: boom"
-    assert "no such file or directory" in second
+    Log(str(file), form).tell("no")
+    Log(str(file), form, debug=True).tell("step 1")
+    Log("", form, debug=True).tell("step 2")
+
+    (line,) = file.read_text().splitlines()
+    assert expected in line
+    assert expected in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["missing/log", "directory", "fifo", "x\0y"])
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path, name: str) -> None:
+    """Fails at c4f41aa, where it was a warning, and a fifo was waited for."""
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+
+    with pytest.raises(UsageError, match="--log "):
+        Log(f"{tmp_path}/{name}").open()
+
+
+def test_the_file_is_there_from_the_beginning(tmp_path: Path) -> None:
+    log = Log(str(tmp_path / "log"))
+
+    log.open()
+
+    assert (tmp_path / "log").read_bytes() == b""

@@ -74,12 +74,15 @@ def test_engines_find_the_error_in_the_log(verb: PutVerb, tmp_path: Path) -> Non
     assert json.loads(log.read_text())["msg"] == "kill web: container not running"
 
 
-def test_nothing_is_logged_when_all_is_well(verb: PutVerb, tmp_path: Path) -> None:
+def test_a_warning_is_in_the_log_alone(
+    verb: PutVerb, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     verb("start", 0, warn="something")
     log = tmp_path / "log.json"
 
     assert main.run(["--log", str(log), "start", "web"]) == 0
-    assert not log.exists()
+    assert "something" in log.read_text()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_usage_error_is_logged_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
