@@ -39,8 +39,7 @@ static int open_terminal(int *peer_fd)
         return place_fd;
     if ((result = check_device(place_fd, 5, 5)) < 0)
         return result;
-    /* Between the check and this open nobody else is in the container yet. */
-    master_fd = call_openat(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0);
+    master_fd = reopen(place_fd, O_RDWR | O_NOCTTY);
     if (master_fd < 0)
         return master_fd;
     if ((result = check_device(master_fd, 5, 5)) < 0)

@@ -27,7 +27,8 @@ static int copy_directory(int from_fd, int to_fd, int depth);
 
 static int copy_file(int from, int to, const char *name, const struct stat *status)
 {
-    fd_auto in_fd = call_openat(from, name, O_RDONLY | O_NOFOLLOW, 0);
+    /* *from* is what was looked at: opening a device or a fifo that has taken its name would have effects. */
+    fd_auto in_fd = reopen(from, O_RDONLY);
     fd_auto out_fd = -EBADF;
     ssize_t copied;
 
@@ -43,7 +44,7 @@ static int copy_file(int from, int to, const char *name, const struct stat *stat
 static int copy_link(int from, int to, const char *name)
 {
     char target[PATH_MAX];
-    ssize_t length = readlinkat(from, name, target, sizeof(target) - 1);
+    ssize_t length = readlinkat(from, "", target, sizeof(target) - 1);
 
     if (length < 0)
         return failed(CALL_readlinkat);
@@ -53,7 +54,7 @@ static int copy_link(int from, int to, const char *name)
 
 static int copy_subdirectory(int from, int to, const char *name, int depth)
 {
-    fd_auto in_fd = call_openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    fd_auto in_fd = reopen(from, O_RDONLY | O_DIRECTORY);
     fd_auto out_fd = -EBADF;
 
     if (in_fd < 0)
@@ -64,12 +65,17 @@ static int copy_subdirectory(int from, int to, const char *name, int depth)
     return out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, depth + 1);
 }
 
-static int copy_entry(int from, int to, const char *name, int depth)
+/* The source is the image's, where somebody may rename things at the same time: its name is looked up once. The target is a
+ * file system that nobody else has. */
+static int copy_entry(int directory_fd, int to, const char *name, int depth)
 {
     struct stat status;
+    fd_auto from = call_openat(directory_fd, name, O_PATH | O_NOFOLLOW, 0);
     int result;
 
-    if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (from < 0)
+        return from;
+    if (fstat(from, &status) < 0)
         return failed(CALL_fstat);
     if (S_ISDIR(status.st_mode))
         result = copy_subdirectory(from, to, name, depth);

@@ -68,9 +68,9 @@ int number(const char *text, int64_t *value)
 
 static const struct op *find_op(const char *name)
 {
-    static const struct op *const tables[] = {entry_ops,    idmap_ops,   mount_ops,    rootfs_ops,
-                                              file_ops,     process_ops, schedule_ops, start_ops,
-                                              landlock_ops, notify_ops,  NULL};
+    static const struct op *const tables[] = {entry_ops, idmap_ops,    mount_ops,   rootfs_ops,
+                                              hide_ops,  file_ops,     process_ops, schedule_ops,
+                                              start_ops, landlock_ops, notify_ops,  NULL};
 
     for (const struct op *const *table = tables; *table; table++)
         for (const struct op *op = *table; op->name; op++)

@@ -1,5 +1,4 @@
-/* Ops that make a directory the root: propagation, the rootfs as a mount of its own, pivot_root and what stands in for it,
- * masked and readonly paths (done before the pivot, while the runtime's own /dev/null can still be had). */
+/* Ops that make a directory the root: propagation, the rootfs as a mount of its own, pivot_root and what stands in for it. */
 #define _GNU_SOURCE
 #include "plan.h"
 
@@ -7,8 +6,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MNT_DETACH 2
@@ -38,13 +35,18 @@ static int op_private_parent(struct args *a)
     }
 }
 
+/* bind_rootfs PATH PROPAGATION (of the root alone, not of what is mounted below it; 0: as the runtime's copy has it) */
 static int op_bind_rootfs(struct args *a)
 {
     fd_auto tree_fd = call_open_tree(AT_FDCWD, a->s[0], OPEN_TREE_CLONE | AT_RECURSIVE);
     fd_auto place_fd =
         tree_fd < 0 ? tree_fd : call_openat(AT_FDCWD, a->s[0], O_PATH | O_DIRECTORY, 0);
-    int result = place_fd < 0 ? place_fd : call_move_mount(tree_fd, place_fd);
+    int result = place_fd < 0 ? place_fd : 0;
 
+    if (result >= 0 && a->n[1])
+        result = call_mount_setattr(tree_fd, 0, 0, 0, (uint64_t)a->n[1], -1);
+    if (result >= 0)
+        result = call_move_mount(tree_fd, place_fd);
     if (result >= 0)
         root_fd = take_fd(&tree_fd);
     return result;
@@ -60,135 +62,10 @@ static int op_bind_rootfs_classic(struct args *a)
 {
     int result = call_mount(a->s[0], a->s[0], NULL, MS_BIND | MS_REC, NULL);
 
+    if (result >= 0 && a->n[1])
+        result = call_mount(NULL, a->s[0], NULL, (unsigned long)a->n[1], NULL);
     return result < 0 ? result : op_open_rootfs(a);
 }
-
-/* ---- masked and readonly paths: a missing path is nothing to hide; any other failure is fatal */
-
-static int bind_over(int target_fd, int source_fd, uint64_t attributes)
-{
-    fd_auto tree_fd = call_open_tree(
-        source_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | (attributes ? AT_RECURSIVE : 0));
-    int result = tree_fd < 0 ? tree_fd : 0;
-
-    if (result >= 0 && attributes)
-        result = call_mount_setattr(tree_fd, AT_RECURSIVE, attributes, 0, 0, -1);
-    return result < 0 ? result : call_move_mount(tree_fd, target_fd);
-}
-
-/* CVE-2025-31133: the device that hides a file is the runtime's, seen to be the null device, and used by descriptor. */
-static int open_null(void)
-{
-    struct stat status;
-    fd_auto fd = call_openat(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
-
-    if (fd < 0)
-        return fd;
-    if (fstat(fd, &status) < 0 || !S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
-        return fail(CALL_fstat, ENODEV);
-    return take_fd(&fd);
-}
-
-/* One empty read-only tmpfs hides all directories, with an SELinux context if there is one: each superblock less is a wait
- * less when the container goes. */
-static int mask_directory(int target_fd, const char *context)
-{
-    static int empty_fd = -EBADF;
-    fd_auto fs_fd = -EBADF, mount_fd = -EBADF;
-    int result;
-
-    if (empty_fd >= 0)
-        return bind_over(target_fd, empty_fd, 0);
-    if ((fs_fd = call_fsopen("tmpfs")) < 0)
-        return fs_fd;
-    if ((result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_blocks", "1")) < 0 ||
-        (result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", "1")) < 0 ||
-        (*context &&
-         (result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", context)) < 0) ||
-        (result = call_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL)) < 0 ||
-        (result = call_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL)) < 0)
-        return result;
-    mount_fd = call_fsmount(fs_fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                       MOUNT_ATTR_NOEXEC);
-    result = mount_fd < 0 ? mount_fd : call_move_mount(mount_fd, target_fd);
-    if (result >= 0)
-        empty_fd = take_fd(&mount_fd);
-    return result;
-}
-
-static int op_mask(struct args *a)
-{
-    struct stat status;
-    fd_auto null_fd = -EBADF;
-    fd_auto fd = open_in_root(a->s[0], 0);
-
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
-    if (fstat(fd, &status) < 0)
-        return failed(CALL_fstat);
-    if (S_ISDIR(status.st_mode))
-        return mask_directory(fd, a->s[1]);
-    null_fd = open_null();
-    return null_fd < 0 ? null_fd : bind_over(fd, null_fd, 0);
-}
-
-static int op_mask_classic(struct args *a)
-{
-    struct stat status;
-    char target[32], data[512] = "nr_blocks=1,nr_inodes=1";
-    fd_auto null_fd = -EBADF;
-    fd_auto fd = open_in_root(a->s[0], 0);
-
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
-    if (fstat(fd, &status) < 0)
-        return failed(CALL_fstat);
-    strcpy(target, fd_path(fd));
-    if (strlen(data) + strlen(a->s[1]) + 2 > sizeof(data))
-        return fail(CALL_mount, ENAMETOOLONG);
-    if (*a->s[1])
-        strcat(strcat(data, ","), a->s[1]);
-    if (S_ISDIR(status.st_mode))
-        return call_mount("tmpfs", target, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                          data);
-    null_fd = open_null();
-    return null_fd < 0 ? null_fd : call_mount(fd_path(null_fd), target, NULL, MS_BIND, NULL);
-}
-
-static int op_readonly(struct args *a)
-{
-    fd_auto fd = open_in_root(a->s[0], 0);
-
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
-    return bind_over(fd, fd, MOUNT_ATTR_RDONLY);
-}
-
-/* The bind, then a remount that keeps what the source's mount has: in a user namespace it is locked. */
-static int op_readonly_classic(struct args *a)
-{
-    char target[32];
-    struct statfs fs;
-    fd_auto top_fd = -EBADF;
-    fd_auto fd = open_in_root(a->s[0], 0);
-    int result;
-
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
-    strcpy(target, fd_path(fd));
-    if ((result = call_mount(target, target, NULL, MS_BIND | MS_REC, NULL)) < 0)
-        return result;
-    if ((top_fd = open_in_root(a->s[0], 0)) < 0)
-        return top_fd;
-    if (fstatfs(top_fd, &fs) < 0)
-        return failed(CALL_fstatfs);
-    return call_mount(NULL, fd_path(top_fd), NULL,
-                      MS_BIND | MS_REMOUNT | MS_RDONLY |
-                          ((unsigned long)fs.f_flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC)),
-                      NULL);
-}
-
-/* ---- the root itself */
 
 static int reopen_root(void)
 {
@@ -277,20 +154,10 @@ static int op_enter_root(struct args *a)
 }
 
 const struct op rootfs_ops[] = {
-    {"propagate_all", "n", op_propagate_all},
-    {"private_parent", "s", op_private_parent},
-    {"bind_rootfs", "s", op_bind_rootfs},
-    {"bind_rootfs_classic", "s", op_bind_rootfs_classic},
-    {"open_rootfs", "s", op_open_rootfs},
-    {"mask", "ss", op_mask},
-    {"mask_classic", "ss", op_mask_classic},
-    {"readonly", "s", op_readonly},
-    {"readonly_classic", "s", op_readonly_classic},
-    {"pivot_root", "", op_pivot_root},
-    {"move_root", "", op_move_root},
-    {"chroot", "", op_chroot},
-    {"readonly_root", "", op_readonly_root},
-    {"change_root", "n", op_change_root},
-    {"enter_root", "", op_enter_root},
-    {NULL, NULL, NULL},
+    {"propagate_all", "n", op_propagate_all}, {"private_parent", "s", op_private_parent},
+    {"bind_rootfs", "sn", op_bind_rootfs},    {"bind_rootfs_classic", "sn", op_bind_rootfs_classic},
+    {"open_rootfs", "s", op_open_rootfs},     {"pivot_root", "", op_pivot_root},
+    {"move_root", "", op_move_root},          {"chroot", "", op_chroot},
+    {"readonly_root", "", op_readonly_root},  {"change_root", "n", op_change_root},
+    {"enter_root", "", op_enter_root},        {NULL, NULL, NULL},
 };

@@ -207,6 +207,13 @@ int open_proc_file(const char *path, int flags)
     return fd;
 }
 
+/* Another descriptor of the file that *fd*, perhaps an O_PATH one, holds. No name is looked up again but the kernel's own,
+ * below the verified procfs. */
+int reopen(int fd, int flags)
+{
+    return call_openat(proc_fd, fd_path(fd) + strlen("/proc/"), flags, 0);
+}
+
 const char *fd_path(int fd)
 {
     static char path[32] = "/proc/self/fd/";

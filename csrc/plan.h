@@ -50,7 +50,7 @@ struct op {
     int (*run)(struct args *a); /* 0 or -errno */
 };
 
-extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], file_ops[],
+extern const struct op entry_ops[], idmap_ops[], mount_ops[], rootfs_ops[], hide_ops[], file_ops[],
     process_ops[], schedule_ops[], start_ops[], landlock_ops[], notify_ops[];
 
 /* ---- descriptors */
@@ -86,6 +86,7 @@ int open_parent(const char *path,
                 const char **name);   /* of the last component; parents are made (0755) */
 int open_from_root(const char *path); /* the same from the process's own root, after the pivot */
 int open_proc_file(const char *path, int flags); /* below proc_fd; no link leads out */
+int reopen(int fd, int flags);                   /* through proc_fd, of an O_PATH descriptor too */
 const char *fd_path(int fd); /* "/proc/self/fd/N", for calls that know only paths */
 
 /* ---- sync.c: the way back */

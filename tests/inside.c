@@ -225,7 +225,8 @@ static const struct command file_commands[] = {
 static const struct command *find(const char *name)
 {
     const struct command *const tables[] = {file_commands,   process_commands, action_commands,
-                                            socket_commands, tree_commands,    spy_commands};
+                                            socket_commands, tree_commands,    spy_commands,
+                                            change_commands};
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct command *command = tables[i]; command->name; command++)

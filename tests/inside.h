@@ -12,6 +12,7 @@ extern const struct command action_commands[];
 extern const struct command socket_commands[];
 extern const struct command tree_commands[];
 extern const struct command spy_commands[];
+extern const struct command change_commands[];
 
 const char *errno_name(int number);
 int copy_fd(int from, int to);

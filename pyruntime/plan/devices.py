@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 
-from pyruntime.linux.flags import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MS_NOEXEC, MS_NOSUID
+from pyruntime.linux.flags import MOUNT_ATTR_NOSUID, MS_NOSUID, MS_PRIVATE
 from pyruntime.plan import mount_ops
 from pyruntime.plan.mount_attributes import inside_path, is_classic
 from pyruntime.plan.namespaces import has
@@ -44,13 +44,15 @@ def all_of(spec: Spec, facts: Facts) -> list[Step]:
     steps = []
     bound = has(spec, "user") or facts.in_user_namespace
     configured = spec.get("linux", {}).get("devices") or []
-    taken = {inside_path(device["path"]) for device in configured}
+    # What config.json mounts on such a path is what the container gets there.
+    mounted = {inside_path(mount["destination"]) for mount in spec.get("mounts") or ()}
+    taken = mounted | {inside_path(device["path"]) for device in configured}
     for path, major, minor in DEFAULT:
         if path not in taken:
             op = (
                 _bound(path, facts)
                 if bound
-                else mount_ops.mknod(path, stat.S_IFCHR | 0o666, major, minor, 0, 0)
+                else mount_ops.mknod(path, stat.S_IFCHR | 0o666, major, minor, 0, 0, leave=True)
             )
             steps.append(Step(INSIDE, op, "default devices"))
     for index, device in enumerate(configured):
@@ -61,9 +63,9 @@ def all_of(spec: Spec, facts: Facts) -> list[Step]:
         Step(INSIDE, mount_ops.symlink(text, path), "dev symbolic links") for text, path in LINKS
     ]
     # The terminals are those of the container's own devpts: what is there from an image is of no use.
-    steps.append(
-        Step(INSIDE, mount_ops.symlink("pts/ptmx", "/dev/ptmx", replace=True), "default devices")
-    )
+    if "/dev/ptmx" not in mounted:
+        op = mount_ops.symlink("pts/ptmx", "/dev/ptmx", replace=True)
+        steps.append(Step(INSIDE, op, "default devices"))
     return steps
 
 
@@ -91,9 +93,9 @@ def _node(path: str, device: Device) -> Op:
 
 
 def _bound(path: str, facts: Facts) -> Op:
+    """The runtime's node. Not noexec: /dev/zero is mapped with PROT_EXEC by some."""
     if is_classic(facts):
-        return mount_ops.bind_classic(
-            path, path, 0, [f"{MS_NOSUID | MS_NOEXEC}:0"], recursive=False
-        )
-    attributes = mount_ops.Attributes(set=MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+        changes = [f"{MS_NOSUID}:0", str(MS_PRIVATE)]
+        return mount_ops.bind_classic(path, path, 0, changes, recursive=False)
+    attributes = mount_ops.Attributes(set=MOUNT_ATTR_NOSUID, propagation=MS_PRIVATE)
     return mount_ops.bind(path, path, 0, [attributes], recursive=False)

@@ -54,9 +54,12 @@ def private_parent(path: str) -> Op:
     return Op("private_parent", path)
 
 
-def bind_rootfs(path: str, *, classic: bool = False) -> Op:
-    """Make the rootfs a mount of its own, and the root that later paths are resolved in."""
-    return Op("bind_rootfs_classic" if classic else "bind_rootfs", path)
+def bind_rootfs(path: str, propagation: int, *, classic: bool = False) -> Op:
+    """Make the rootfs a mount of its own with *propagation*, and the root that later paths are resolved in.
+
+    0 leaves the propagation that the runtime's mount has in the new mount namespace.
+    """
+    return Op("bind_rootfs_classic" if classic else "bind_rootfs", path, propagation)
 
 
 def open_rootfs(path: str) -> Op:
@@ -108,9 +111,14 @@ def remount(target: str, flags: int, data: str) -> Op:
     return Op("remount", target, flags, data)
 
 
-def mknod(path: str, mode: int, major: int, minor: int, uid: int, gid: int) -> Op:
-    """mknodat(2), with exactly this owner and mode; an existing node must be the same."""
-    return Op("mknod", path, mode, major, minor, uid, gid)
+def mknod(
+    path: str, mode: int, major: int, minor: int, uid: int, gid: int, *, leave: bool = False
+) -> Op:
+    """mknodat(2), with exactly this owner and mode. What is there already keeps its own; it must be such a node.
+
+    With *leave* it may be anything.
+    """
+    return Op("mknod", path, mode, major, minor, uid, gid, int(leave))
 
 
 def symlink(text: str, path: str, *, replace: bool = False) -> Op:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os.path
 
 from pyruntime.errors import SpecError, Unsupported
-from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_REMOUNT
-from pyruntime.plan import cgroup_mounts, mount_ops
+from pyruntime.linux.flags import MOUNT_ATTR_RDONLY, MS_BIND, MS_REC, MS_REMOUNT, MS_SHARED
+from pyruntime.plan import cgroup_mounts, mount_ops, rootfs
 from pyruntime.plan.mount_attributes import (
     bind_attributes,
     fresh_attributes,
@@ -70,7 +70,7 @@ def _steps_of(index: int, mount: Mount, spec: Spec, request: Request, facts: Fac
     if options.remount:
         made = _remount(destination, options, classic=is_classic(facts))
     elif options.bind:
-        made = [_bind(index, mount, destination, options, request, classic=is_classic(facts))]
+        made = [_bind(index, mount, destination, options, spec, request, facts)]
     elif fstype in ("cgroup", "cgroup2"):
         target_flags(pointer, destination, "", "")
         made = cgroup_mounts.all_of(destination, options, spec, request, facts, pointer)
@@ -240,9 +240,9 @@ def _bind(
     mount: Mount,
     destination: str,
     options: MountOptions,
+    spec: Spec,
     request: Request,
-    *,
-    classic: bool,
+    facts: Facts,
 ) -> Op:
     pointer = f"/mounts/{index}"
     if not mount.get("source"):
@@ -252,8 +252,10 @@ def _bind(
     slot = request.slots.of(f"mounts[{index}]")
     if slot is not None:
         source = f"@{slot}"
-    if not classic:
+    if not is_classic(facts):
         attributes = bind_attributes(options)
+        if slot is not None:
+            attributes = [*_cut_off(spec), *attributes]
         return mount_ops.bind(destination, source, flags, attributes, recursive=options.recursive)
     if options.recursive_bits:
         raise Unsupported(f"{pointer}/options: recursive ones need mount_setattr (Linux 5.12)")
@@ -262,6 +264,15 @@ def _bind(
         changes.append(f"{classic_flags(options.bits)}:{classic_clear(options.bits)}")
     changes += [str(classic_propagation(*one)) for one in options.propagations]
     return mount_ops.bind_classic(destination, source, flags, changes, recursive=options.recursive)
+
+
+def _cut_off(spec: Spec) -> list[mount_ops.Attributes]:
+    """A tree that was opened in the runtime's mount namespace is still a peer of the host's mount there: what the container
+    mounts in it would appear on the host. It gets what its copy in the container's namespace has. mount_namespaces(7)."""
+    propagation = rootfs.while_mounting(spec) & ~MS_REC
+    if propagation & MS_SHARED:
+        return []
+    return [mount_ops.Attributes(propagation=propagation, recursive=True)]
 
 
 def _remount(destination: str, options: MountOptions, *, classic: bool) -> list[Op]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pyruntime.errors import SpecError
 from pyruntime.linux.flags import (
     MS_BIND,
+    MS_PRIVATE,
     MS_RDONLY,
     MS_REC,
     MS_REMOUNT,
@@ -40,15 +42,21 @@ def prepare(spec: Spec, request: Request, facts: Facts) -> list[Step]:
             steps.append(
                 Step(INSIDE, mount_ops.private_parent(request.rootfs), "linux.rootfsPropagation")
             )
-    steps.append(
-        Step(INSIDE, mount_ops.bind_rootfs(request.rootfs, classic=is_classic(facts)), "root.path")
-    )
-    return steps
+    # What the host mounts below the rootfs later is not the container's, unless asked for. A namespace that is joined has
+    # its own propagation.
+    alone = MS_PRIVATE if is_new(spec, "mount") and not wanted else 0
+    op = mount_ops.bind_rootfs(request.rootfs, alone, classic=is_classic(facts))
+    return [*steps, Step(INSIDE, op, "root.path")]
 
 
 def _propagation(spec: Spec) -> int:
     name = spec.get("linux", {}).get("rootfsPropagation") or ""
     return classic_propagation(*PROPAGATIONS[name]) if name else 0
+
+
+def while_mounting(spec: Spec) -> int:
+    """The propagation that the runtime's mounts get in the container's new mount namespace, as flags of mount(2)."""
+    return _while_mounting(_propagation(spec))
 
 
 def _while_mounting(wanted: int) -> int:
@@ -91,6 +99,9 @@ def readonly(spec: Spec, facts: Facts) -> list[Step]:
     """The root last of all: until then things are made in it."""
     if not spec.get("root", {}).get("readonly"):
         return []
+    if not has(spec, "mount"):
+        text = "without a mount namespace of its own the container's root is no mount, and cannot be read-only"
+        raise SpecError("/root/readonly", text)
     if is_classic(facts):
         op = mount_ops.change_root(MS_REMOUNT | MS_BIND | MS_RDONLY)
     else:

@@ -94,6 +94,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "landlock_net": _landlock(landlock.NETWORK),
     "landlock_scope": _landlock(landlock.SCOPED),
     "landlock_self": _landlock(landlock.RESTRICT_SELF),
+    "leave": lambda value: "unless something is there" if value else "",
     "optional": lambda value: "optional" if value else "",
     "timeout": lambda value: f"{value} s" if value else "",
 }
@@ -127,7 +128,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "bind_classic": ("", "", "recursive", "target", "change"),
     "change_mount": ("", "target", "attributes"),
     "remount": ("", "ms", ""),
-    "mknod": ("", "octal", "", "", "", ""),
+    "bind_rootfs": ("", "propagation"),
+    "bind_rootfs_classic": ("", "propagation"),
+    "mknod": ("", "octal", "", "", "", "", "leave"),
     "symlink": ("", "", "hidden"),
     "hook": ("", "timeout", "hidden", "hidden", "hidden", ""),
     "console": ("slot", "", "", "", "hidden"),
