@@ -6,12 +6,16 @@ import os
 
 from pyruntime.commands._common import write
 from pyruntime.container import lifecycle, store
+from pyruntime.container.process import wait_readable
 from pyruntime.errors import Error, reason
 from pyruntime.spec.load import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.cli.parse import Call
+
+SECONDS = 10
+LARGEST = 64 << 20
 
 
 def run(call: Call) -> int:
@@ -48,8 +52,34 @@ def _ps(arguments: list[str]) -> str:
         raise Error(f"ps: {reason(error.errno or 0)}") from None
     finally:
         os.close(write_fd)
-    with open(read_fd, encoding="utf-8", errors="surrogateescape") as output:
-        text = output.read()
+    pid_fd = os.pidfd_open(pid)
+    try:
+        text = _output(read_fd, pid_fd)
+    except BaseException:
+        os.kill(pid, 9)  # our child, not yet waited for: the pid is its own
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        os.close(read_fd)
+        os.close(pid_fd)
     if os.waitpid(pid, 0)[1]:
         raise Error(f"ps {' '.join(arguments)}: it failed")
-    return text
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _output(fd: int, pid_fd: int) -> bytes:
+    """All that the program prints, which is not ours: of a limited size, within a limited time."""
+    from time import monotonic
+
+    text = bytearray()
+    end = monotonic() + SECONDS
+    while wait_readable(fd, max(0, end - monotonic())):
+        data = os.read(fd, 65536)
+        if not data and wait_readable(pid_fd, max(0, end - monotonic())):
+            return bytes(text)
+        if not data:
+            break
+        text += data
+        if len(text) > LARGEST:
+            raise Error(f"ps: its output is longer than {LARGEST >> 20} MiB")
+    raise Error(f"ps: it did not end within {SECONDS} s")

@@ -141,3 +141,27 @@ def test_nothing_of_the_runtime_takes_the_place_of_a_closed_standard_file(
     if verb == "exec":
         os.kill(pid, signal.SIGKILL)
         wait_for_exit(pid)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exec sleep 600", "ps: it did not end within 10 s"),
+        ("exec yes PID", "ps: its output is longer than 64 MiB"),
+        ("echo PID; exec sleep 600 >&-", "ps: it did not end within 10 s"),
+    ],
+)
+def test_program_that_lists_processes_does_not_keep_the_verb(
+    container: MakeContainer, tmp_path: Path, script: str, said: str
+) -> None:
+    """Fails at c4f41aa, which reads until the end, whenever and however much that is."""
+    c = container(None, "pause")
+    c.detach()
+    program = tmp_path / "ps"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    environment = {**c.runtime.environment, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    message = c.refuses("ps", environment=environment, timeout_s=30)
+
+    assert said in message

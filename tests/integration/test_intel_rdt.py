@@ -78,7 +78,7 @@ def tell(runtime: Runtime, directory: Path) -> None:
     boot = (HERE.parent / "csrc/boot.py").read_text()
     assert MAIN in boot
     facts = f"import pyruntime.host.facts as f; f.resctrl_mount = lambda _: {str(directory)!r}"
-    (runtime.work / "boot").write_text(boot.replace(MAIN, f"{facts}\n{MAIN}"))
+    (runtime.work / "boot").write_text(boot.replace(MAIN, f"{facts}; {MAIN}"))
     base = f"'{sys.executable}' -I -S -B -X utf8=1"
     runtime.path = runtime.work / "pyruntime"
     runtime.path.write_text(
