@@ -361,3 +361,25 @@ def test_check_lists_all_faults_at_once(container: MakeContainer, config: Config
     assert result.returncode != 0
     for pointer in ("/process/user/uid", "/mounts/0/destination", "/linux/namespaces/0/type"):
         assert pointer in text
+
+
+@pytest.mark.ours
+def test_log_has_warnings_and_what_is_done_and_the_containers_stderr_has_not(
+    container: MakeContainer, config: Config
+) -> None:
+    """Fails at c4f41aa: the warning was in what engines keep as the container's output."""
+    config["process"]["capabilities"]["bounding"].append("CAP_OF_NOBODY")
+    c = container(config, "print", "x")
+    log = c.bundle / "log"
+
+    result = c.runtime(
+        *("run", "--bundle", c.bundle, c.id),
+        options=("--debug", "--log", log, "--log-format", "json"),
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any(e["level"] == "warning" and "CAP_OF_NOBODY" in e["msg"] for e in entries)
+    told = " ".join(e["msg"] for e in entries if e["level"] == "debug")
+    for word in ("run", c.id, "executor", "step", "cloned process", "exit status 0"):
+        assert word in told
