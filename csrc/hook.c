@@ -66,6 +66,8 @@ static int wait_hook(int pid, int64_t seconds)
     if (seconds > 0) {
         fd_auto pid_fd = call_pidfd_open(pid);
         struct pollfd poll_fd = {.fd = pid_fd, .events = POLLIN};
+        /* A hook that cannot be watched has not run past anything: it is ended, and the reason is told. */
+        int error = pid_fd < 0 ? -pid_fd : ETIME;
         int ready =
             pid_fd < 0 ? 0 : poll(&poll_fd, 1, (int)(seconds > 2000000 ? -1 : seconds * 1000));
 
@@ -73,7 +75,7 @@ static int wait_hook(int pid, int64_t seconds)
             kill(-pid, SIGKILL);
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
-            return fail(CALL_hook, ETIME);
+            return fail(pid_fd < 0 ? CALL_pidfd_open : CALL_hook, error);
         }
     }
     while (waitpid(pid, &status, 0) < 0)

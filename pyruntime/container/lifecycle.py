@@ -8,7 +8,7 @@ from pyruntime import SPEC_VERSION
 from pyruntime.cgroups import cgroup_of
 from pyruntime.container import status
 from pyruntime.container.store import Container
-from pyruntime.errors import Error, HookError, WrongState
+from pyruntime.errors import Error, HookError, KernelError, WrongState
 from pyruntime.spec import load
 
 TYPE_CHECKING = False
@@ -161,10 +161,16 @@ def delete(container: Container, *, force: bool) -> list[str]:
     """Remove the container; what its poststop hooks complained of."""
     try:
         record = container.record()
-    except Error:
-        # Its creation was cut short before anything else was made.
-        if not force and container.exists("init"):
+    except KernelError:
+        raise
+    except Error as error:
+        init = container.init()
+        if init is not None and init.is_alive():
+            error.hint = f"its init (pid {init.pid}) is alive: end it first, since nothing says what else belongs to it"
             raise
+        if init is not None and not force:
+            raise
+        # Its creation was cut short before anything else was made.
         container.remove()
         return []
     found = status_of(container, record, locked=True)

@@ -7,11 +7,15 @@ process that the descriptor holds. pidfd_open(2), 5.3; proc(5), /proc/PID/stat.
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from pyruntime.errors import KernelError
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+# The only answers that mean "there is no such process". EINVAL (ENOENT since 6.16): the number is a thread's.
+GONE = (errno.ESRCH, errno.ENOENT, errno.EINVAL)
 
 PF_FORKNOEXEC = 0x40  # from fork until an execve has succeeded; a zombie keeps it
 
@@ -28,23 +32,35 @@ class Init:
         self.boot_id = boot_id
 
     def is_alive(self) -> bool:
-        """Whether it runs still; a zombie does not."""
-        found = read_stat(self.pid)
-        return (
-            found is not None
-            and found[1] == self.start_time
-            and found[0] not in "ZX"
-            and read_boot_id() == self.boot_id
-        )
+        """Whether it runs still; a zombie does not. KernelError when the kernel cannot be asked: that is no answer."""
+        return self.flags() is not None
+
+    def flags(self) -> int | None:
+        """Its PF_ flags, None when it is gone: no such process, another start time, another boot, a zombie."""
+        fields = _stat_fields(self.pid)
+        if fields is None or int(fields[19]) != self.start_time or fields[0] in b"ZX":
+            return None
+        return int(fields[6]) if read_boot_id() == self.boot_id else None
+
+    def has_executed(self) -> bool:
+        """Whether it is alive and an execve of its own has succeeded."""
+        flags = self.flags()
+        return flags is not None and not flags & PF_FORKNOEXEC
 
     def open(self) -> int | None:
-        """A pidfd, which the caller closes; None when the process is gone."""
+        """A pidfd, which the caller closes; None when the process is gone, KernelError when that cannot be known."""
         try:
             fd = os.pidfd_open(self.pid)
-        except OSError:
-            return None
-        if self.is_alive():
-            return fd
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise KernelError(f"pidfd_open({self.pid})", error.errno or 0) from None
+        try:
+            if self.is_alive():
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
         os.close(fd)
         return None
 
@@ -107,24 +123,28 @@ def read_stat(pid: int) -> tuple[str, int] | None:
 
 def _stat_fields(pid: int) -> list[bytes] | None:
     """Fields 3 and up of /proc/PID/stat."""
+    path = f"/proc/{pid}/stat"
     try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            text = os.read(fd, 4096)
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, ProcessLookupError):
         return None
-    try:
-        text = os.read(fd, 4096)
-    except ProcessLookupError:
-        return None
-    finally:
-        os.close(fd)
+    except OSError as error:
+        raise KernelError(f"read({path})", error.errno or 0) from None
     # The name, in parentheses, may hold anything: what follows its last one is fields 3 and up.
     return text[text.rindex(b")") + 2 :].split()
 
 
 def read_boot_id() -> str:
     """This boot of this host."""
-    fd = os.open(BOOT_ID, os.O_RDONLY)
     try:
-        return os.read(fd, 64).decode().strip()
-    finally:
-        os.close(fd)
+        fd = os.open(BOOT_ID, os.O_RDONLY)
+        try:
+            return os.read(fd, 64).decode().strip()
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise KernelError(f"read({BOOT_ID})", error.errno or 0) from None

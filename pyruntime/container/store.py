@@ -12,7 +12,7 @@ import fcntl
 import os
 
 from pyruntime.container import status
-from pyruntime.container.process import Init
+from pyruntime.container.process import PF_FORKNOEXEC, Init
 from pyruntime.container.record import Record, record_of
 from pyruntime.errors import AlreadyExists, Error, KernelError, NotFound, UsageError
 from pyruntime.spec.load import decode, encode
@@ -105,7 +105,12 @@ class Container:
             )
             if isinstance(document, dict):
                 return record_of(document)
-        except (OSError, KeyError, TypeError) as error:
+        except FileNotFoundError as error:
+            raise Error(f"{self.path}/record.json: no record of a container ({error!r})") from None
+        except OSError as error:
+            # It may well be there: "there is none" is no answer to that.
+            raise KernelError(f"read({self.path}/record.json)", error.errno or 0) from None
+        except (KeyError, TypeError) as error:
             raise Error(f"{self.path}/record.json: no record of a container ({error!r})") from None
         raise Error(f"{self.path}/record.json: no record of a container")
 
@@ -113,6 +118,8 @@ class Container:
         """The record, by one who has no lock: a container that is only being made, or has just been deleted, is none yet."""
         try:
             return self.record()
+        except KernelError:
+            raise
         except Error:
             if not self._lock(fcntl.LOCK_SH) or os.fstat(self._directory_fd).st_nlink == 0:
                 raise NotFound("container does not exist") from None
@@ -126,11 +133,13 @@ class Container:
         """Init as it was when the container was created; None before that."""
         try:
             pid, start_time, boot_id = self.read("init").split()
+            return Init(int(pid), int(start_time), boot_id.decode())
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise KernelError(f"read({self.path}/init)", error.errno or 0) from None
         except ValueError:
             raise Error(f"{self.path}/init: damaged") from None
-        return Init(int(pid), int(start_time), boot_id.decode())
 
     def write_init(self, init: Init) -> None:
         """The container is created."""
@@ -141,9 +150,11 @@ class Container:
         init = self.init()
         if init is None:
             return status.STOPPED if locked or self._lock(fcntl.LOCK_SH) else status.CREATING
-        if not init.is_alive():
+        flags = init.flags()
+        if flags is None:
             return status.STOPPED
-        return status.CREATED if self.exists("start.fifo") else status.RUNNING
+        # The kernel's word: a `start` that is killed half-way leaves files that say something else.
+        return status.CREATED if flags & PF_FORKNOEXEC else status.RUNNING
 
     def _lock(self, how: int) -> bool:
         try:
