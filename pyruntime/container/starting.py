@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 from pyruntime.errors import Error, KernelError, WrongState, reason
 from pyruntime.plan.step import INSIDE, Op, Step
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyruntime.container.store import Container
 
 GO = b"\n"
+INTERVAL_MS = 50
+LIMIT_S = 30.0  # for an execve from a slow file system
 
 
 def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> None:
@@ -36,11 +39,15 @@ def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> No
             os.write(write_fd, GO)
         finally:
             os.close(write_fd)
-        # No event is asked for, so the byte itself does not wake us; the end of all writers always does.
-        poll = select.poll()
-        poll.register(read_fd, 0)
-        poll.poll()
-        left = os.read(read_fd, 4096)
+        if not _wait(init, read_fd, _limit_s(container)):
+            raise Error(
+                f"container init (pid {init.pid}) has not executed its program in time",
+                hint="delete --force ends it",
+            )
+        try:
+            left = os.read(read_fd, 4096)
+        except BlockingIOError:
+            left = b""  # Somebody else holds it.
     finally:
         os.close(read_fd)
     if init.has_executed():
@@ -54,6 +61,39 @@ def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> No
     if status is not None:
         init.wait(10)
         raise _death(container, status, cgroup)
+
+
+def _wait(init: Init, fifo_fd: int, limit_s: float | None) -> bool:
+    """Wait until init has executed its program or ended; False when it has done neither by then.
+
+    The end of all writers of the fifo only wakes us sooner: whoever else has got hold of it must not keep us waiting.
+    """
+    pidfd = init.open()
+    if pidfd is None:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(fifo_fd, 0)  # No event is asked for, so the byte itself does not wake us.
+        end = None if limit_s is None else time.monotonic() + limit_s
+        while True:
+            found = dict(poll.poll(INTERVAL_MS))
+            if pidfd in found or init.has_executed():
+                return True
+            if fifo_fd in found:
+                poll.unregister(fifo_fd)
+            if end is not None and time.monotonic() > end:
+                return False
+    finally:
+        os.close(pidfd)
+
+
+def _limit_s(container: Container) -> float | None:
+    """How long init may take: its startContainer hooks have their own limits, or none."""
+    limits = [step.op.args[1] for _, step in _steps(container) if step.op.name == "hook"]
+    if 0 in limits:
+        return None
+    return LIMIT_S + sum(int(each) for each in limits)
 
 
 def _failure(container: Container, record: bytes, rootfs: str) -> Error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 
 from pyruntime.container import status
 from pyruntime.container.process import PF_FORKNOEXEC, Init
@@ -53,9 +54,13 @@ class Container:
     # ---- files
 
     def read(self, name: str) -> bytes:
-        """The content of a file."""
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._directory_fd)
+        """The content of a file of ours; a fifo or a device would keep us waiting, or never end."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(name, flags, dir_fd=self._directory_fd)
         try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise Error(f"{self.path}/{name}: damaged: not a regular file of ours")
             parts = []
             while part := os.read(fd, 1 << 20):
                 parts.append(part)
