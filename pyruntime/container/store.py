@@ -199,6 +199,7 @@ def create(root: str, id: str) -> Container:
 def find(root: str, id: str, *, lock: bool = False) -> Container:
     """The container called *id*, or NotFound."""
     check_id(id)
+    check_root(root)
     try:
         container = Container(root, id, _open_directory(f"{root}/{id}"))
     except OSError as error:
@@ -212,6 +213,7 @@ def find(root: str, id: str, *, lock: bool = False) -> Container:
 
 def ids(root: str) -> list[str]:
     """Every id, sorted; a missing root has none."""
+    check_root(root)
     try:
         names = os.listdir(root)
     except FileNotFoundError:
@@ -225,12 +227,29 @@ def _open_directory(path: str) -> int:
 
 
 def ensure_root(root: str) -> None:
-    """The state root: ours alone, since who can write there decides what later commands kill and remove."""
+    """The state root: ours alone, since who can write there decides what later commands kill and remove.
+
+    Missing parents get the ordinary mode, whatever the umask: a caller's 0 would let everybody replace the root.
+    """
     try:
         # Sticky: below XDG_RUNTIME_DIR what is not is removed when it is some hours old. XDG Base Directory Specification.
-        os.makedirs(root, 0o1700, exist_ok=True)
-        found = os.stat(root)
+        umask = os.umask(0o022)
+        try:
+            os.makedirs(root, 0o1700, exist_ok=True)
+        finally:
+            os.umask(umask)
     except OSError as error:
         raise KernelError(f"mkdir({root})", error.errno or 0) from None
+    check_root(root)
+
+
+def check_root(root: str) -> None:
+    """Nobody else may write there: root's `delete --force` would run the hooks that a user has put into it. A missing one is right."""
+    try:
+        found = os.stat(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise KernelError(f"stat({root})", error.errno or 0) from None
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise Error(f"{root}: a state root that others may write is not used")
