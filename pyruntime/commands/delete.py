@@ -14,7 +14,7 @@ def run(call: Call) -> int:
     """Remove it."""
     force = call.options["force"]
     try:
-        container = store.find(call.globals["root"], call.arguments[0], lock=True)
+        container = store.find(call.globals["root"], call.arguments[0], lock=True, end_holder=force)
     except NotFound:
         if force:
             return 0

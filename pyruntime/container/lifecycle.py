@@ -55,7 +55,13 @@ def state(container: Container) -> dict[str, Any]:
 def spec_of(container: Container) -> Spec:
     """config.json as it was at create."""
     name = f"{container.path}/config.json"
-    return load.decode(container.read("config.json"), name=name)  # type: ignore[return-value]
+    try:
+        spec = load.decode(container.read("config.json"), name=name)
+    except FileNotFoundError:
+        raise Error(f"{name}: missing") from None
+    if not isinstance(spec, dict):
+        raise Error(f"{name}: damaged: no object")
+    return spec  # type: ignore[return-value]
 
 
 def live_init(container: Container, action: str) -> Init:
@@ -164,25 +170,53 @@ def delete(container: Container, *, force: bool) -> list[str]:
     except KernelError:
         raise
     except Error as error:
-        init = container.init()
-        if init is not None and init.is_alive():
-            error.hint = f"its init (pid {init.pid}) is alive: end it first, since nothing says what else belongs to it"
+        if container.is_begun():
+            # Its creation was cut short before anything else was made.
+            container.remove()
+            return []
+        if not force:
             raise
-        if init is not None and not force:
-            raise
-        # Its creation was cut short before anything else was made.
-        container.remove()
-        return []
+        from pyruntime.container.salvage import record_again
+
+        record = record_again(container, error)
+    if force and _is_damaged(container):
+        from pyruntime.container.salvage import without_init
+
+        without_init(container, record)
     found = status_of(container, record, locked=True)
     status.after("delete --force" if force else "delete", found)
     return destroy(container, record, force=force)
+
+
+def _is_damaged(container: Container) -> bool:
+    """Whether it cannot be known any more who init is."""
+    try:
+        container.init()
+    except KernelError:
+        raise
+    except Error:
+        return True
+    return False
+
+
+def _readable_spec(container: Container, record: Record, *, force: bool) -> tuple[Spec | None, str]:
+    """config.json, or why it is not to be had where that does not matter: it tells the poststop hooks, and the mounts of a
+    container that made them in the runtime's own namespace."""
+    try:
+        return spec_of(container), ""
+    except KernelError:
+        raise
+    except Error as error:
+        if not force or "mount" not in record.namespaces:
+            raise
+        return None, f"{error}: no poststop hook is run"
 
 
 def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
     """Undo create: processes, cgroups, the directory; then the poststop hooks, whose failures are only warnings."""
     from pyruntime.container.host_ops import remove_cgroups
 
-    spec = spec_of(container) if container.exists("config.json") else None
+    spec, lost = _readable_spec(container, record, force=force)
     init = container.init()
     cgroup = cgroup_for(record)
     if force and init is not None:
@@ -194,10 +228,10 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
                     "a cgroup above the container's is frozen, so its processes cannot die",
                     hint="thaw that cgroup; SIGKILL has been sent, delete the container then",
                 )
-    failures: list[str] = []
+    failures = [lost] if lost else []
     if init is not None or set(cgroup.paths.values()) <= set(record.made_cgroups):
         if record.unit:
-            failures = _stop_unit(record, cgroup)
+            failures += _stop_unit(record, cgroup)
         remove_cgroups(cgroup, record.made_cgroups)
     else:
         # Its creation was cut short before it had the cgroups, which may be another container's.

@@ -107,21 +107,36 @@ class Record:
 
 def record_of(document: dict[str, Any]) -> Record:
     """The record that `document` gave; KeyError or TypeError when it is not one."""
+    cgroup, resctrl = _typed(document["cgroup"], dict), _typed(document["resctrl"], dict)
     return Record(
-        id=document["id"],
-        oci_version=document["ociVersion"],
-        bundle=document["bundle"],
-        rootfs=document["rootfs"],
-        created=document["created"],
-        owner=document["owner"],
-        annotations=document["annotations"],
-        namespaces=document["namespaces"],
-        cgroup_driver=document["cgroup"]["driver"],
-        cgroup_paths=document["cgroup"]["paths"],
-        made_cgroups=document["cgroup"]["made"],
-        unit=document["cgroup"].get("unit", ""),
-        user_unit=document["cgroup"].get("userUnit", False),
-        preserve_fds=document["preserveFds"],
-        resctrl=document["resctrl"]["joined"],
-        made_resctrl=document["resctrl"]["made"],
+        id=_typed(document["id"], str),
+        oci_version=_typed(document["ociVersion"], str),
+        bundle=_typed(document["bundle"], str),
+        rootfs=_typed(document["rootfs"], str),
+        created=_typed(document["created"], str),
+        owner=_typed(document["owner"], str),
+        annotations=_texts_by_name(document["annotations"]),
+        namespaces=_texts(document["namespaces"]),
+        cgroup_driver=_typed(cgroup["driver"], str),
+        cgroup_paths=_texts_by_name(cgroup["paths"]),
+        made_cgroups=_texts(cgroup["made"]),
+        unit=_typed(cgroup.get("unit", ""), str),
+        user_unit=_typed(cgroup.get("userUnit", False), bool),
+        preserve_fds=_typed(document["preserveFds"], int),
+        resctrl=_texts(resctrl["joined"]),
+        made_resctrl=_texts(resctrl["made"]),
     )
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r:.60} is no {kind.__name__}")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    return [_typed(each, str) for each in _typed(value, list)]
+
+
+def _texts_by_name(value: Any) -> dict[str, str]:
+    return {name: _typed(each, str) for name, each in _typed(value, dict).items()}

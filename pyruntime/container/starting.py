@@ -1,8 +1,8 @@
-"""`start`: one byte into the start fifo, then wait until its other end is closed. The picture is in csrc/sync.c.
+"""`start`: one byte into the start fifo, then wait until init has become its program, or has died. csrc/sync.c.
 
-Init holds the fifo for reading and writing, close-on-exec: when nobody has it open for writing any more,
-execve has happened, or init has died. What is in the fifo then says which, but for a sudden death: nothing is left
-in it either, and the kernel is asked whether there was an execve, for as long as nobody has waited for init.
+Init holds the fifo for reading and writing, close-on-exec, so that its end is felt at once when execve has happened. But
+the fifo is only an alarm clock: others may hold it too, and then it does not ring. What counts is init itself: its pidfd
+says whether it has ended, and PF_FORKNOEXEC whether there was an execve. If it died, what is in the fifo may say why.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GO = b"\n"
 INTERVAL_MS = 50
-LIMIT_S = 30.0  # for an execve from a slow file system
+LIMIT_S = 10.0  # besides what its hooks may take
 
 
 def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> None:
@@ -90,7 +90,9 @@ def _wait(init: Init, fifo_fd: int, limit_s: float | None) -> bool:
 
 def _limit_s(container: Container) -> float | None:
     """How long init may take: its startContainer hooks have their own limits, or none."""
-    limits = [step.op.args[1] for _, step in _steps(container) if step.op.name == "hook"]
+    steps = [step.op for _, step in _steps(container)]
+    waits = [op.name for op in steps].index("wait_start")
+    limits = [op.args[1] for op in steps[waits:] if op.name == "hook"]
     if 0 in limits:
         return None
     return LIMIT_S + sum(int(each) for each in limits)

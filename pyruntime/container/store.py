@@ -19,6 +19,7 @@ from pyruntime.errors import AlreadyExists, Error, KernelError, NotFound, UsageE
 from pyruntime.spec.load import decode, encode
 
 ID_LENGTH = 1024
+LARGEST = 64 << 20  # bytes of a file of ours; config.json is the largest
 ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
@@ -56,11 +57,19 @@ class Container:
     def read(self, name: str) -> bytes:
         """The content of a file of ours; a fifo or a device would keep us waiting, or never end."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(name, flags, dir_fd=self._directory_fd)
+        damaged = Error(f"{self.path}/{name}: damaged: not a regular file of ours")
+        try:
+            fd = os.open(name, flags, dir_fd=self._directory_fd)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                raise damaged from None
+            raise
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise Error(f"{self.path}/{name}: damaged: not a regular file of ours")
+                raise damaged
+            if found.st_size > LARGEST:
+                raise Error(f"{self.path}/{name}: damaged: more than {LARGEST} bytes")
             parts = []
             while part := os.read(fd, 1 << 20):
                 parts.append(part)
@@ -115,9 +124,14 @@ class Container:
         except OSError as error:
             # It may well be there: "there is none" is no answer to that.
             raise KernelError(f"read({self.path}/record.json)", error.errno or 0) from None
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise Error(f"{self.path}/record.json: no record of a container ({error!r})") from None
         raise Error(f"{self.path}/record.json: no record of a container")
+
+    def is_begun(self) -> bool:
+        """Whether there is nothing of a container yet: its create ended before the record was written, which is before
+        anything else is made."""
+        return not any(self.exists(name) for name in ("record.json", "init", "steps"))
 
     def settled_record(self) -> Record:
         """The record, by one who has no lock: a container that is only being made, or has just been deleted, is none yet."""
@@ -128,6 +142,8 @@ class Container:
         except Error:
             if not self._lock(fcntl.LOCK_SH) or os.fstat(self._directory_fd).st_nlink == 0:
                 raise NotFound("container does not exist") from None
+            if self.is_begun():
+                raise NotFound("container does not exist") from None
             return self.record()  # Nobody is at it: what is missing now is missing.
 
     def write_record(self, record: Record) -> None:
@@ -137,14 +153,17 @@ class Container:
     def init(self) -> Init | None:
         """Init as it was when the container was created; None before that."""
         try:
-            pid, start_time, boot_id = self.read("init").split()
-            return Init(int(pid), int(start_time), boot_id.decode())
+            pid, start_time, boot_id = self.read("init").decode("ascii").split()
+            init = Init(int(pid), int(start_time), boot_id)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise KernelError(f"read({self.path}/init)", error.errno or 0) from None
         except ValueError:
             raise Error(f"{self.path}/init: damaged") from None
+        if not 0 < init.pid < 2**31 or init.start_time < 0:
+            raise Error(f"{self.path}/init: damaged")
+        return init
 
     def write_init(self, init: Init) -> None:
         """The container is created."""
@@ -168,16 +187,29 @@ class Container:
             return False
         return True
 
-    def lock(self) -> None:
-        """Wait for the exclusive lock, then see that the container was not deleted meanwhile."""
-        fcntl.flock(self._directory_fd, fcntl.LOCK_EX)
+    def try_lock(self) -> bool:
+        """Take the exclusive lock if nobody has it."""
+        return self._lock(fcntl.LOCK_EX)
+
+    def lock(self, *, end_holder: bool = False) -> None:
+        """Wait for the exclusive lock, then see that the container was not deleted meanwhile.
+
+        Not for ever: whoever holds it longer is named, or ended if *end_holder*, with the hook that it waits for.
+        """
+        if not self.try_lock():
+            from pyruntime.container.locks import wait_for_lock
+
+            wait_for_lock(self._directory_fd, end_holder=end_holder)
         if os.fstat(self._directory_fd).st_nlink == 0:
             raise NotFound("container does not exist")
 
     def remove(self) -> None:
         """Remove the directory and all that is in it."""
         for name in os.listdir(self._directory_fd):
-            os.unlink(name, dir_fd=self._directory_fd)
+            try:
+                os.unlink(name, dir_fd=self._directory_fd)
+            except IsADirectoryError:
+                os.rmdir(name, dir_fd=self._directory_fd)
         os.rmdir(self.path)
 
 
@@ -186,18 +218,39 @@ def create(root: str, id: str) -> Container:
     check_id(id)
     ensure_root(root)
     try:
-        os.mkdir(f"{root}/{id}", 0o700)
+        _make(root, id)
     except FileExistsError:
         raise AlreadyExists("container with given ID already exists") from None
     except OSError as error:
         raise KernelError(f"mkdir({root}/{id})", error.errno or 0) from None
-    container = Container(root, id, _open_directory(f"{root}/{id}"))
-    container.lock()
+    try:
+        container = Container(root, id, _open_directory(f"{root}/{id}"))
+        container.lock()
+    except (FileNotFoundError, NotFound):
+        # Another create took the empty directory for one that had been left behind.
+        raise AlreadyExists("container with given ID already exists") from None
     return container
 
 
-def find(root: str, id: str, *, lock: bool = False) -> Container:
-    """The container called *id*, or NotFound."""
+def _make(root: str, id: str) -> None:
+    """A new directory, also in place of what a create that was killed has left before it made anything."""
+    path = f"{root}/{id}"
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        try:
+            left = Container(root, id, _open_directory(path))
+        except OSError:
+            raise FileExistsError from None
+        with left:
+            if not left.try_lock() or not left.is_begun():
+                raise FileExistsError from None
+            left.remove()
+        os.mkdir(path, 0o700)
+
+
+def find(root: str, id: str, *, lock: bool = False, end_holder: bool = False) -> Container:
+    """The container called *id*, or NotFound. *end_holder*: as in `Container.lock`."""
     check_id(id)
     check_root(root)
     try:
@@ -207,7 +260,11 @@ def find(root: str, id: str, *, lock: bool = False) -> Container:
             raise NotFound("container does not exist") from None
         raise KernelError(f"open({root}/{id})", error.errno or 0) from None
     if lock:
-        container.lock()
+        try:
+            container.lock(end_holder=end_holder)
+        except BaseException:
+            container.close()
+            raise
     return container
 
 

@@ -71,7 +71,7 @@ def create(spec: Spec, request: Request, facts: Facts) -> Plan:
     if program is not None:
         _become_program(plan, program, spec, request, facts)
     plan += _publish(program, spec, request)
-    plan += process.start(program, spec, request)
+    plan += process.start(program, spec, request, facts)
     return plan
 
 
@@ -182,6 +182,7 @@ def _become_program(
     steps, warnings = identity.become_user(program, spec, request, facts, low)
     plan += steps
     plan.warnings += warnings
+    plan += process.hide(request, facts)
     plan += process.chdir(program)
     plan += process.find(program)
     plan += identity.at_last(program, request, low)  # what comes after must pass the filter

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pyruntime.facts import Facts
     from pyruntime.plan.request import Request
     from pyruntime.spec.types import Process, Spec
 
@@ -136,11 +137,24 @@ def variable(process: Process, name: str) -> str | None:
     return None
 
 
-def start(process: Process | None, spec: Spec, request: Request) -> list[Step]:
+def hide(request: Request, facts: Facts) -> list[Step]:
+    """While init waits, who shares its pid namespace shall not take the start fifo from /proc/PID/fd: with it went the byte
+    of `start`, and the word that comes back. After the ids, whose change sets it anew; execve(2) ends it.
+
+    Without root nobody could execute anything in the container then, its owner neither: ptrace(2).
+    """
+    if request.slots.of("fifo") is None or facts.rootless:
+        return []
+    return [Step(INSIDE, ops.set_dumpable(0))]
+
+
+def start(process: Process | None, spec: Spec, request: Request, facts: Facts) -> list[Step]:
     """Wait for `start`, run its hooks, become the program."""
     steps = []
     slot = request.slots.of("fifo")
     if slot is not None:
+        if process is None:
+            steps += hide(request, facts)
         steps.append(Step(INSIDE, ops.wait_start(slot)))
     steps += hooks.inside(spec, request, "startContainer", "created")
     return steps if process is None else steps + become(process, request)

@@ -147,7 +147,7 @@ def test_nothing_is_mounted_or_made_once_the_users_identity_is_taken(name: str) 
     allowed = {
         *("bounding", "keep_capabilities", "setgroups", "setresgid", "setresuid", "capset"),
         *("ambient", "chdir_again", "find_executable", "seccomp", "wait_start", "hook", "exec"),
-        *("prlimit", "write_pid_file", "save_record", "set_unit", "seccomp_notify"),
+        *("prlimit", "write_pid_file", "save_record", "set_unit", "seccomp_notify", "set_dumpable"),
     }
 
     assert {step.op.name for step in after} <= allowed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyruntime.container import store
-from pyruntime.errors import Error, NotFound
+from pyruntime.errors import NotFound
 
 
 def test_a_container_that_is_only_being_made_does_not_exist_yet(tmp_path: Path) -> None:
@@ -29,12 +29,11 @@ def test_one_that_was_deleted_while_it_was_looked_at_does_not_exist(tmp_path: Pa
             found.settled_record()
 
 
-def test_one_whose_making_was_cut_short_has_no_record(tmp_path: Path) -> None:
+def test_one_whose_making_was_cut_short_does_not_exist(tmp_path: Path) -> None:
     store.create(str(tmp_path), "one").close()
 
     with (
         store.find(str(tmp_path), "one") as found,
-        pytest.raises(Error, match="no record of a container") as caught,
+        pytest.raises(NotFound, match="container does not exist"),
     ):
         found.settled_record()
-    assert not isinstance(caught.value, NotFound)
