@@ -63,7 +63,7 @@ class Move:
         """In the container, once it is there."""
 
     def _open(self, path: str) -> int:
-        self.fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        self.fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
         return self.fds[-1]
 
     def close(self) -> None:

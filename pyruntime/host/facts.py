@@ -133,7 +133,7 @@ def _preferred(mounts: list[Mount]) -> Mount | None:
 def read(path: str) -> str:
     """The whole of a small file, "" if there is none or it may not be read."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return ""
     try:

@@ -85,7 +85,9 @@ def _has_power(kind: str, given: dict[str, str]) -> bool:
         return False  # a new user namespace owns what is made with it, and nothing older
     try:
         ours = os.stat(given.get("user") or "/proc/self/ns/user").st_ino
-        fd = os.open(given.get(kind) or f"/proc/self/ns/{TYPES[kind][1]}", os.O_RDONLY)
+        fd = os.open(
+            given.get(kind) or f"/proc/self/ns/{TYPES[kind][1]}", os.O_RDONLY | os.O_NONBLOCK
+        )
     except OSError:
         return True  # opening it will be a step, and fail with a better word
     try:

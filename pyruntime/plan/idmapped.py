@@ -67,7 +67,7 @@ def _user_namespace(slot: int, pointer: str, mount: Mount, spec: Spec) -> Op:
             if n["type"] == "user" and n.get("path")
         ]
         if joined:
-            return ops.open(slot, joined[0], os.O_RDONLY)
+            return ops.open(slot, joined[0], os.O_RDONLY | os.O_NONBLOCK)
         uid_maps, gid_maps = linux.get("uidMappings"), linux.get("gidMappings") or []
         if not is_new(spec, "user") or not uid_maps:
             text = "idmap needs mappings, here or of a user namespace of the container"

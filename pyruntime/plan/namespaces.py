@@ -57,7 +57,8 @@ def join(spec: Spec, request: Request, facts: Facts) -> list[Step]:
         origin = f"linux.namespaces[{index}] {namespace['type']}"
         flag, _ = TYPES[namespace["type"]]
         slot = request.slots.new(origin)
-        opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY), origin))
+        # Without O_NONBLOCK a fifo there would be waited for, by nobody who could end it.
+        opened.append(Step(ENTRY, ops.open(slot, path, os.O_RDONLY | os.O_NONBLOCK), origin))
         step = Step(ENTRY, ops.setns(slot, flag, path), origin)
         (user if flag == CLONE_NEWUSER else joined).append(step)
     if not opened:
