@@ -5,6 +5,7 @@ This base alone is the driver "none": no cgroups, so no processes, and nothing t
 
 from __future__ import annotations
 
+import _signal
 import errno
 import os
 import time
@@ -23,8 +24,11 @@ SIGKILL = 9
 FREEZE_SECONDS = 2.0
 """A process in uninterruptible sleep cannot be frozen: how long to wait for it."""
 
-KILL_PASSES = 100
-"""Without a freezer a container may fork while it is being killed: how often to start again."""
+KILL_SECONDS = 10.0
+"""Without a freezer a container may fork while it is being killed: for how long to start again."""
+
+HELD_AT_ONCE = 256
+"""How many pidfds are open at a time: often no more than 1,024 descriptors may be."""
 
 
 class Cgroup:
@@ -157,17 +161,36 @@ class Cgroup:
 
     def kill(self) -> None:
         """SIGKILL for every process; it does not wait for their end, and leaves nothing frozen."""
-        for _ in range(KILL_PASSES):
+        deadline = time.monotonic() + KILL_SECONDS
+        while True:
             try:
                 still = self._freeze()
-                pids = self.processes()
-                for pid in pids:
-                    _kill(pid)
+                count = self.signal(SIGKILL)
             finally:
                 self._thaw_all()
-            if still or not pids:
+            if still or not count or time.monotonic() > deadline:
                 return
             time.sleep(0.001)
+
+    def signal(self, number: int) -> int:
+        """Send a signal to every process that is here now; how many it was sent to.
+
+        Between reading a pid and using it, the process may end and the number be given to one of the host. So each is
+        held by a pidfd first, and the signal goes only to those that are listed again after that.
+        """
+        sent, pids = 0, self.processes()
+        for first in range(0, len(pids), HELD_AT_ONCE):
+            held: dict[int, int] = {}
+            try:
+                for pid in pids[first : first + HELD_AT_ONCE]:
+                    if (fd := _hold(pid)) is not None:
+                        held[pid] = fd
+                still = set(self.processes())
+                sent += sum(_send(fd, pid, number) for pid, fd in held.items() if pid in still)
+            finally:
+                for fd in held.values():
+                    os.close(fd)
+        return sent
 
     # freezing
 
@@ -179,17 +202,42 @@ class Cgroup:
         """Whether a cgroup above keeps the processes from dying."""
         return False
 
-    def freeze(self) -> None:
-        """Freeze every process, or none."""
-        if not self._freeze():
-            self.thaw()
-            raise Error(f"the container did not freeze within {FREEZE_SECONDS:.0f} seconds")
+    def freeze(self, member: int = 0) -> None:
+        """Freeze every process, or none; *member*, one of them, is looked for afterwards."""
+        try:
+            if not self._freeze():
+                raise Error(f"the container did not freeze within {FREEZE_SECONDS:.0f} seconds")
+            if member and member not in files.processes_below(self._freezer()):
+                raise Error(
+                    f"cannot pause: process {member} is not in {self._freezer()}",
+                    hint="somebody has moved it, or removed the container's cgroup",
+                )
+        except Error as error:
+            try:
+                self.thaw()
+            except KernelError as failed:
+                if failed.errno not in files.GONE:
+                    error.notes.append(str(failed))
+            raise
 
     def thaw(self) -> None:
-        """Let the processes go on."""
+        """Let the processes go on; a cgroup above can still hold them."""
+
+    def resume(self) -> None:
+        """Let the processes go on, and see that they do."""
+        self.thaw()
+        if not wait_until(lambda: not self.is_frozen(), FREEZE_SECONDS):
+            raise Error(
+                f"the container is still frozen after {FREEZE_SECONDS:.0f} seconds",
+                hint="a cgroup above the container's may be frozen",
+            )
+
+    def _freezer(self) -> str:
+        """The cgroup that is frozen."""
+        raise Unsupported("cannot pause: the container has no cgroup")
 
     def _freeze(self) -> bool:
-        """Try to freeze; whether nothing runs any more."""
+        """Try to freeze; whether the kernel says that it is frozen."""
         return False
 
     def _thaw_all(self) -> None:
@@ -237,10 +285,22 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _kill(pid: int) -> None:
+def _hold(pid: int) -> int | None:
+    """A pidfd, None if there is no such process. EINVAL and ENOENT: it is a thread, or its leader has ended (before 6.15)."""
     try:
-        os.kill(pid, SIGKILL)
-    except ProcessLookupError:
-        pass
+        return os.pidfd_open(pid)
     except OSError as error:
-        raise KernelError(f"kill({pid}, SIGKILL)", error.errno or 0) from None
+        if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
+            return None
+        raise KernelError(f"pidfd_open({pid})", error.errno or 0) from None
+
+
+def _send(fd: int, pid: int, number: int) -> bool:
+    """Whether there was somebody to get the signal."""
+    try:
+        _signal.pidfd_send_signal(fd, number)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        raise KernelError(f"pidfd_send_signal({pid}, {number})", error.errno or 0) from None
+    return True

@@ -7,7 +7,7 @@ import os
 import time
 
 from pyruntime.cgroups import walk
-from pyruntime.cgroups.walk import GONE
+from pyruntime.cgroups.walk import GONE as GONE
 from pyruntime.errors import Error, KernelError
 
 REMOVE_SECONDS = 30.0

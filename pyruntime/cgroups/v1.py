@@ -6,7 +6,7 @@ import os
 
 from pyruntime.cgroups import files, walk
 from pyruntime.cgroups.base import FREEZE_SECONDS, Cgroup, number_after, wait_until
-from pyruntime.errors import KernelError, Unsupported
+from pyruntime.errors import Error, KernelError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,11 +82,20 @@ class V1(Cgroup):
             and files.read_if_there(directory, "freezer.parent_freezing") == "1"
         )
 
-    def freeze(self) -> None:
+    def freeze(self, member: int = 0) -> None:
         """Freeze every process, or none."""
-        if "freezer" not in self.by_controller and self.unified is None:
+        self._must_exist()
+        super().freeze(member)
+
+    def _must_exist(self) -> None:
+        if not os.path.isdir(self._freezer()):
+            raise Error(f"cannot pause: the container's cgroup {self._freezer()} has gone")
+
+    def _freezer(self) -> str:
+        directory = self.by_controller.get("freezer") or self.paths.get("")
+        if directory is None:
             raise Unsupported("cannot pause: the freezer controller of cgroups is not mounted")
-        super().freeze()
+        return directory
 
     def thaw(self) -> None:
         """Let the processes go on."""
@@ -103,7 +112,7 @@ class V1(Cgroup):
             return self.unified is not None and self.unified._freeze()
         for _ in range(10):
             if not _set(directory, "FROZEN"):
-                return True
+                return False
             if wait_until(self.is_frozen, FREEZE_SECONDS / 10):
                 return True
             # A process that forks at the wrong moment can keep it FREEZING for ever: begin again.

@@ -101,11 +101,16 @@ class V2(Cgroup):
         """Whether every process is frozen, be it by an ancestor's freezing."""
         return "frozen 1" in files.read_if_there(self.directory, "cgroup.events")
 
-    def freeze(self) -> None:
+    def freeze(self, member: int = 0) -> None:
         """Freeze every process, or none."""
+        if not os.path.isdir(self.directory):
+            raise Error(f"cannot pause: the container's cgroup {self.directory} has gone")
         if not os.path.exists(f"{self.directory}/cgroup.freeze"):
             raise Unsupported("cannot pause: cgroup v2 has a freezer since Linux 5.2")
-        super().freeze()
+        super().freeze(member)
+
+    def _freezer(self) -> str:
+        return self.directory
 
     def thaw(self) -> None:
         """Let the processes go on."""

@@ -22,7 +22,10 @@ def run(call: Call) -> int:
     """Print them."""
     id, *arguments = call.arguments
     with store.find(call.globals["root"], id) as container:
-        pids = lifecycle.cgroup_for(container.record()).processes()
+        cgroup = lifecycle.cgroup_for(container.record())
+        if not cgroup.paths:
+            raise Error("the container has no cgroup, so its processes are not known")
+        pids = cgroup.processes()
     if call.options["format"] == "json":
         write(encode(sorted(pids) or None).decode() + "\n")
         return 0

@@ -115,7 +115,7 @@ def kill(container: Container, number: int, *, every: bool) -> None:
     found = status_of(container, record)
     if every:
         # Also for a stopped one: without a pid namespace init may have left processes behind.
-        _kill_all(container, cgroup, number, found)
+        _kill_all(container, record, number, found)
         return
     status.after("kill", found)
     init = live_init(container, "kill")
@@ -133,34 +133,36 @@ def _let_die(record: Record, cgroup: Cgroup, found: str) -> None:
         cgroup.thaw()
 
 
-def _kill_all(container: Container, cgroup: Cgroup, number: int, found: str) -> None:
-    pids = cgroup.processes()
-    if number == SIGKILL and pids:
+def _kill_all(container: Container, record: Record, number: int, found: str) -> None:
+    """Engines ask for it at each end of a container that shares its pid namespace: nobody left is no error."""
+    cgroup = cgroup_for(record)
+    if number == SIGKILL and cgroup.processes():
         cgroup.kill()
         return
-    init = container.init()
-    if not pids and (init is None or not init.signal(number)):
-        status.after("kill", found)
-        raise WrongState("container not running")
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
+    if cgroup.signal(number) or found == status.STOPPED:
+        return
+    status.after("kill", found)
+    if not live_init(container, "kill").signal(number):
+        return
+    if number != SIGKILL or "pid" not in record.namespaces:
+        raise Error(
+            "only the container's init was sent the signal",
+            hint="it is in no cgroup of the container, so its other processes are not known",
+        )
 
 
 def pause(container: Container) -> None:
     """Freeze every process."""
     record = container.record()
     status.after("pause", status_of(container, record, locked=True))
-    cgroup_for(record).freeze()
+    cgroup_for(record).freeze(live_init(container, "pause").pid)
 
 
 def resume(container: Container) -> None:
     """Let them go on."""
     record = container.record()
     status.after("resume", status_of(container, record, locked=True))
-    cgroup_for(record).thaw()
+    cgroup_for(record).resume()
 
 
 def delete(container: Container, *, force: bool) -> list[str]:
