@@ -128,7 +128,21 @@ def test_without_any_terminal_it_is_refused(
 def test_reader_that_waits_stops_neither_signals_nor_loses_anything(
     container: MakeContainer, terminal_config: Config, pty: tuple[Terminal, int]
 ) -> None:
-    c = container(terminal_config, "cat", "/big", ";", "print", "\nready\n", ";", "exit", "3")
+    # By then the runtime has the terminal, and has turned ONLCR off.
+    c = container(
+        terminal_config,
+        "nap",
+        "1000",
+        ";",
+        "cat",
+        "/big",
+        ";",
+        "print",
+        "\nready\n",
+        ";",
+        "exit",
+        "3",
+    )
     (c.rootfs / "big").write_bytes(b"0123456\n" * (BIG // 8))
     _, line = pty
     process = run(c, stdin=line, stdout=subprocess.PIPE, stderr=line)
