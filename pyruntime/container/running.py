@@ -22,8 +22,10 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
             return 0
     from pyruntime.container import foreground
 
-    options.before_program = foreground.hold_signals
     attendant = None if options.console_socket else _attendant(options)
+    options.before_program = foreground.hold_signals
+    if attendant is not None:
+        options.before_program = attendant.before_program
     foreground.be_interruptible()
     try:
         launch = _begin(root, id, options)
