@@ -1,7 +1,7 @@
 """The wait for a container's lock: it has an end, and whoever holds the lock a name.
 
-Only its owner can open the container's directory, so whoever has locked it is a command of his: it may be ended by him.
-Who that is the kernel says (/proc/locks), and a pidfd keeps him while it is asked once more.
+Who holds it the kernel says (/proc/locks). Only another command of this runtime may be ended: the holder is kept by a
+pidfd, asked for once more, and has to run the same interpreter or program as we do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import fcntl
 import os
 import time
 
-from pyruntime.errors import Error
+from pyruntime.errors import Error, KernelError
 
 PATIENCE_S = 10.0
 PATIENCE_OF_FORCE_S = 2.0
@@ -26,7 +26,7 @@ def wait_for_lock(fd: int, *, end_holder: bool) -> None:
     while not _try(fd):
         if time.monotonic() > deadline:
             holder = _holder(fd)
-            if holder and not end_holder:
+            if holder and not (end_holder and _is_ours(holder)):
                 raise Error(f"the container is locked by process {holder} ({_doing(holder)})")
             if not holder and time.monotonic() > deadline + PATIENCE_S:
                 raise Error("the container is locked by a process that cannot be seen from here")
@@ -57,6 +57,15 @@ def _holder(fd: int) -> int:
     return 0
 
 
+def _is_ours(pid: int) -> bool:
+    """Whether the process runs what we run; who cannot be looked at does not."""
+    try:
+        there, here = os.stat(f"/proc/{pid}/exe"), os.stat("/proc/self/exe")
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
 def _doing(pid: int) -> str:
     words = _read(f"/proc/{pid}/cmdline").split("\0")
     return " ".join(words[-8:]).strip()[-200:] or "of which nothing is known"
@@ -68,6 +77,8 @@ def _end(holder: int, fd: int) -> None:
         pidfd = os.pidfd_open(holder)
     except ProcessLookupError:
         return
+    except OSError as error:
+        raise KernelError(f"pidfd_open({holder})", error.errno or 0) from None
     try:
         if _holder(fd) != holder or holder == os.getpid():
             return
@@ -78,6 +89,8 @@ def _end(holder: int, fd: int) -> None:
         _signal.pidfd_send_signal(pidfd, SIGKILL)
     except ProcessLookupError:
         return
+    except OSError as error:
+        raise KernelError(f"pidfd_send_signal({holder})", error.errno or 0) from None
     finally:
         os.close(pidfd)
 

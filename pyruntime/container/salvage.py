@@ -5,6 +5,8 @@ Nothing is removed as long as a process of the container may live that nobody co
 
 from __future__ import annotations
 
+import os
+
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.placement import placement
 from pyruntime.container.record import Record
@@ -36,7 +38,7 @@ def record_again(container: Container, error: Error) -> Record:
     if "mount" not in namespaces:
         raise _refusal(container, error, "its mounts, in the runtime's namespace, are not known")
     cgroup = cgroup_of(placed.driver, placed.paths)
-    _check_members(container, error, cgroup)
+    _check_members(container, error, cgroup, shares_pids="pid" not in namespaces)
     return Record(
         id=container.id,
         oci_version=str(spec.get("ociVersion")),
@@ -50,7 +52,9 @@ def record_again(container: Container, error: Error) -> Record:
     )
 
 
-def _check_members(container: Container, error: Error, cgroup: Cgroup) -> None:
+def _check_members(
+    container: Container, error: Error, cgroup: Cgroup, *, shares_pids: bool
+) -> None:
     """The cgroups that config.json names are the container's if init is in there, or if nobody is."""
     try:
         init = container.init()
@@ -62,6 +66,8 @@ def _check_members(container: Container, error: Error, cgroup: Cgroup) -> None:
     alive = init is not None and init.is_alive()
     if alive and init is not None and init.pid not in members:
         raise _refusal(container, error, f"its cgroups are not those of init, process {init.pid}")
+    if not alive and shares_pids and not any(map(os.path.isdir, cgroup.paths.values())):
+        raise _refusal(container, error, "its cgroups, where its processes may live, are not found")
     if not alive and members:
         raise _refusal(
             container, error, f"process {min(members)} is in its cgroup, and init is gone"

@@ -103,6 +103,8 @@ class Container:
             os.unlink(name, dir_fd=self._directory_fd)
         except FileNotFoundError:
             pass
+        except IsADirectoryError:
+            os.rmdir(name, dir_fd=self._directory_fd)
 
     def make_fifo(self, name: str) -> str:
         """A fifo for the owner alone; its path."""
