@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -202,25 +204,69 @@ static int op_listen_pid(struct args *a)
     return 0;
 }
 
-/* exec ARGC ENVC ARGUMENT... VARIABLE... */
+static int take_number(const char **at)
+{
+    unsigned value = 0;
+
+    for (; **at >= '0' && **at <= '9'; (*at)++)
+        value = value * 10 + (unsigned)(**at - '0');
+    *at += **at == ' ';
+    return (int)value;
+}
+
+/* Where the program would have complained, whether somebody reads that or not (a pipe that is full is not waited for);
+ * *status* is the program's. */
+static _Noreturn void complain(const char *text, size_t length, int status)
+{
+    struct pollfd to = {.fd = 2, .events = POLLOUT};
+
+    signal(SIGPIPE, SIG_IGN);
+    while (length > 0 && poll(&to, 1, 0) > 0) {
+        ssize_t done = write(2, text, length < PIPE_BUF ? length : PIPE_BUF);
+
+        if (done < 0 && errno != EINTR)
+            break;
+        text += done < 0 ? 0 : done;
+        length -= done < 0 ? 0 : (size_t)done;
+    }
+    _exit(status);
+}
+
+/* FAILURES has a line for each errno, "ERRNO STATUS TEXT"; 0 stands for all that have none. */
+static void end_instead(const char *failures, int error)
+{
+    for (const char *at = failures; *at;) {
+        int which = take_number(&at), status = take_number(&at);
+        size_t length = strcspn(at, "\n");
+
+        length += at[length] == '\n';
+        if (which == error || which == 0)
+            complain(at, length, status);
+        at += length;
+    }
+}
+
+/* exec ARGC ENVC FAILURES ARGUMENT... VARIABLE... */
 static int op_exec(struct args *a)
 {
     static const char *environment[MAX_ARGS + 3];
     int64_t argc = a->n[0], envc = a->n[1];
-    int count = 0;
+    int count = 0, error;
 
-    if (argc < 1 || envc < 0 || argc + envc + 2 != a->count)
+    if (argc < 1 || envc < 0 || argc + envc + 3 != a->count)
         return fail(CALL_plan, EINVAL);
     for (int64_t i = 0; i < envc; i++)
-        environment[count++] = a->s[2 + argc + i];
+        environment[count++] = a->s[3 + argc + i];
     if (home_variable())
         environment[count++] = home_variable();
     if (listen_pid[0])
         environment[count++] = listen_pid;
     environment[count] = NULL;
-    a->s[2 + argc] = NULL;
-    execve(executable, (char *const *)(uintptr_t)(a->s + 2), (char *const *)(uintptr_t)environment);
-    return failed(CALL_execve);
+    a->s[3 + argc] = NULL;
+    execve(executable, (char *const *)(uintptr_t)(a->s + 3), (char *const *)(uintptr_t)environment);
+    error = errno;
+    end_instead(a->s[2], error);
+    return fail(CALL_execve, error);
 }
 
 const struct op start_ops[] = {
@@ -235,6 +281,6 @@ const struct op start_ops[] = {
     {"close_fds", "nn", op_close_fds},
     {"listen_pid", "", op_listen_pid},
     {"wait_start", "n", op_wait_start},
-    {"exec", "nn*", op_exec},
+    {"exec", "nns*", op_exec},
     {NULL, NULL, NULL},
 };

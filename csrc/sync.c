@@ -4,7 +4,7 @@
  *   init                                start
  *    reads the fifo, waits ◄──────────── one byte, then waits until no writer is left
  *    a record when a step fails ───────► the error
- *    execve closes the fifo ───────────► nothing left to read: the program runs
+ *    execve, or its end, closes it ────► nothing left to read
  */
 #define _GNU_SOURCE
 #include "plan.h"

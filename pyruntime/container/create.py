@@ -361,7 +361,7 @@ def start_steps(plan: Plan) -> bytes:
     for index, step in enumerate(plan):
         name, args = step.op.name, step.op.args
         if name in ("exec", "hook", "wait_start"):
-            program = args[2] if name == "exec" else args[0]
+            program = args[3] if name == "exec" else args[0]
             fields = (index, step.origin, name, program, args[1] if name == "hook" else 0)
             lines.append("\t".join([str(f).replace("\t", " ").replace("\n", " ") for f in fields]))
     return "\n".join(lines).encode("utf-8", "surrogateescape")

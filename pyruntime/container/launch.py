@@ -139,7 +139,8 @@ class Launch:
         self.executor.reap()  # unless that was long ago, it has handed a listener over
 
     def finish(self) -> None:
-        """Wait until execve has happened: the way back closes, or brings the failure."""
+        """Wait until execve has happened, or was refused by the kernel, which the program's standard error has heard: the way
+        back closes, or brings the failure of a step before it."""
         try:
             self.attend(self.pid, self.executor.report_fd)
         except BaseException as interrupted:
@@ -197,7 +198,7 @@ class Launch:
     def _failure(self, step: int, value: int, call: int) -> Error:
         from pyruntime.container import report
 
-        return report.failure(self.plan.steps[step], value, call, self.rootfs)
+        return report.failure(self.plan.steps[step], value, call)
 
     def _died(self) -> Error:
         """The way back closed without a word: say what ended init, and where."""

@@ -87,7 +87,7 @@ def start(container: Container) -> None:
     from pyruntime.container.starting import release
 
     try:
-        release(container, init, record.rootfs, cgroup_for(record))
+        release(container, init, cgroup_for(record))
     except HookError as error:
         error.notes += destroy(container, record, force=True)
         raise

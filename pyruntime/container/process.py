@@ -82,12 +82,17 @@ class Init:
         return True
 
     def status_without_execve(self) -> int | None:
-        """The wait status of one that ends, or has ended, before an execve; None if there was one, or nobody is left to
-        ask: its parent may have waited for it."""
+        """The wait status of one that ends, or has ended, before an execve; None if there was one, if it failed and init has
+        said so itself (plan/not_executed.py), or if nobody is left to ask: its parent may have waited for it."""
         found = _stat_fields(self.pid)
         if found is None or int(found[19]) != self.start_time or not int(found[6]) & PF_FORKNOEXEC:
             return None
-        return int(found[49])
+        from pyruntime.plan import not_executed
+
+        status = int(found[49])
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) in not_executed.STATUSES:
+            return None
+        return status
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended; False if it has not by then."""

@@ -21,19 +21,6 @@ SIGKILL, SIGSYS = 9, 31
 
 #    (op, errno): hint
 HINTS = {
-    (
-        "exec",
-        errno.ENOENT,
-    ): "the file is there, but not what runs it: look at the first line of a script "
-    "(its interpreter; a carriage return at its end), or at the program's dynamic linker",
-    (
-        "exec",
-        errno.ENOEXEC,
-    ): "no program of this machine's architecture, nor a script that begins with #!",
-    (
-        "exec",
-        errno.EACCES,
-    ): "no execute permission, a file system mounted noexec, or a security policy",
     ("bind", errno.ENOENT): "the source of a bind mount must exist",
     ("bind_classic", errno.ENOENT): "the source of a bind mount must exist",
     ("open_tree", errno.ENOENT): "the source of a bind mount must exist",
@@ -93,14 +80,12 @@ HINTS = {
 }
 
 
-def failure(step: Step, error: int, call: int, rootfs: str) -> Error:
+def failure(step: Step, error: int, call: int) -> Error:
     """The error of a step that reported one."""
     if step.op.name == "hook":
         found: Error = _hook(step, error, call)
     elif step.op.name == "find_executable":
         found = Error(_lookup(str(step.op.args[0]), error))
-    elif step.op.name == "exec":
-        found = _exec(step, error, rootfs)
     elif step.op.name.startswith("chdir"):
         cwd = str(step.op.args[0])
         text = f'chdir to cwd ("{cwd}") set in config.json failed: {reason(error)}'
@@ -130,33 +115,6 @@ def _lookup(name: str, error: int) -> str:
     return f'exec: "{name}": {reason(error)}'
 
 
-def _exec(step: Step, error: int, rootfs: str) -> Error:
-    program = str(step.op.args[2])
-    hint = HINTS.get(("exec", error), "")
-    if error == errno.ENOENT and (line := _first_line(rootfs, program)).startswith(b"#!"):
-        interpreter = line[2:].strip().split(b" ")[0].decode("utf-8", "replace")
-        hint = f"its interpreter {interpreter} is missing in the container"
-        if line.endswith(b"\r"):
-            hint = "its first line ends with a carriage return (CRLF), which the kernel takes for a part of the interpreter's name"
-    return KernelError(f'exec: "{program}"', error, hint=hint)
-
-
-def _first_line(rootfs: str, program: str) -> bytes:
-    """For a hint only: the first line of the file, if it plainly lies in the rootfs."""
-    try:
-        fd = os.open(
-            f"{rootfs}/{program}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-        )
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, 256).partition(b"\n")[0]
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-
-
 def _chdir_hint(error: int) -> str:
     if error == errno.EACCES:
         return "the user has no execute permission on it, or on a directory above it"
@@ -182,7 +140,7 @@ def death(step: Step, status: int, cgroup: Cgroup) -> Error:
         return Error(f"{place}: container init was OOM-killed (memory limit too low?)")
     what = "init ended"
     if step.op.name == "exec":
-        what = f'exec: "{step.op.args[2]!s}": the process ended before it'
+        what = f'exec: "{step.op.args[3]!s}": the process ended before it'
     return Error(f"{place}: {what}: {wait_status(status)}", hint=_death_hint(step, number))
 
 

@@ -26,8 +26,11 @@ INTERVAL_MS = 50
 LIMIT_S = 10.0  # besides what its hooks may take
 
 
-def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> None:
-    """Let init go on; the error of the step that failed, if one does, or of its death."""
+def release(container: Container, init: Init, cgroup: Cgroup) -> None:
+    """Let init go on; the error of the step that failed, if one does, or of its death.
+
+    An execve that fails is no error of ours: the container has said so itself, and has ended as a shell would.
+    """
     path = f"{container.path}/start.fifo"
     try:
         read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -56,7 +59,7 @@ def release(container: Container, init: Init, rootfs: str, cgroup: Cgroup) -> No
         raise WrongState("container not running: init ended before it was started")
     if left:
         init.wait(10)
-        raise _failure(container, left, rootfs)
+        raise _failure(container, left)
     status = init.status_without_execve()
     if status is not None:
         init.wait(10)
@@ -98,7 +101,7 @@ def _limit_s(container: Container) -> float | None:
     return LIMIT_S + sum(int(each) for each in limits)
 
 
-def _failure(container: Container, record: bytes, rootfs: str) -> Error:
+def _failure(container: Container, record: bytes) -> Error:
     from pyruntime.container import report
 
     _, index, value, call = (
@@ -106,7 +109,7 @@ def _failure(container: Container, record: bytes, rootfs: str) -> Error:
     )
     for number, step in _steps(container):
         if number == index:
-            return report.failure(step, value, call, rootfs)
+            return report.failure(step, value, call)
     return Error(f"step {index} failed: {reason(value)}")
 
 
@@ -122,6 +125,6 @@ def _steps(container: Container) -> list[tuple[int, Step]]:
     found = []
     for line in container.read("steps").decode("utf-8", "surrogateescape").split("\n"):
         number, origin, name, program, timeout = line.split("\t")
-        args = (1, 0, program) if name == "exec" else (program, int(timeout))
+        args = (1, 0, "", program) if name == "exec" else (program, int(timeout))
         found.append((int(number), Step(INSIDE, Op(name, *args), origin)))
     return found

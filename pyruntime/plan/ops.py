@@ -366,6 +366,7 @@ def wait_start(slot: int) -> Op:
     return Op("wait_start", slot)
 
 
-def exec(args: list[str], env: list[str]) -> Op:
-    """execve(2) of what find_executable found."""
-    return Op("exec", len(args), len(env), *args, *env)
+def exec(args: list[str], env: list[str], failures: str = "") -> Op:
+    """execve(2) of what find_executable found. *failures*: lines of `ERRNO STATUS TEXT`, errno 0 for any other: what is said
+    on the program's standard error when it fails, and the exit status then; without them the runtime is told."""
+    return Op("exec", len(args), len(env), failures, *args, *env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.plan import hooks, ops
+from pyruntime.plan import hooks, not_executed, ops
 from pyruntime.plan.devices import binds_dev
 from pyruntime.plan.namespaces import has, is_new
 from pyruntime.plan.step import ENTRY, INSIDE, Step
@@ -167,4 +167,5 @@ def become(process: Process, request: Request) -> list[Step]:
     if request.listen_fds:
         found.pop("LISTEN_PID", None)  # `variables`
         found["LISTEN_FDS"] = f"LISTEN_FDS={request.listen_fds}"
-    return [Step(INSIDE, ops.exec(process["args"], list(found.values())), "process.args")]
+    step = ops.exec(process["args"], list(found.values()), not_executed.lines(process["args"][0]))
+    return [Step(INSIDE, step, "process.args")]

@@ -150,7 +150,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "chdir": ("", "may_fail"),
     "close_fds": ("", "slot"),
     "wait_start": ("slot",),
-    "exec": ("hidden", "hidden", ""),
+    "exec": ("hidden", "hidden", "hidden", ""),
 }
 
 

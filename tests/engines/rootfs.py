@@ -14,6 +14,9 @@ _FILES = {
     "etc/group": f"root:x:0:\nuser:x:{USER_ID}:\n",
     "etc/not-a-program": "text without execute permission\n",
 }
+# They may be executed, and the kernel refuses.
+NO_INTERPRETER, NO_FORMAT = "/bin/no-interpreter", "/bin/no-format"
+_REFUSED = {NO_INTERPRETER: "#!/no/such/interpreter\n", NO_FORMAT: "no first line\n"}
 
 
 def make(target: Path) -> Path:
@@ -22,6 +25,9 @@ def make(target: Path) -> Path:
     (target / "tmp").chmod(0o1777)
     for name, text in _FILES.items():
         (target / name).write_text(text)
+    for name, text in _REFUSED.items():
+        (target / name[1:]).write_text(text)
+        (target / name[1:]).chmod(0o755)
     shutil.copy2(BUSYBOX, target / "bin/busybox")
     listed = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout
     for name in set(listed.split()) - {"busybox"}:

@@ -9,7 +9,7 @@ import pytest
 
 import requires
 from engines.docker import RUNTIME, Docker
-from engines.rootfs import USER_ID
+from engines.rootfs import NO_FORMAT, NO_INTERPRETER, USER_ID
 from engines.sandbox import succeeded
 from support.wait import wait_until
 
@@ -77,6 +77,24 @@ def test_a_program_that_cannot_run_is_told_by_the_exit_code(
     result = docker.run(program)
 
     assert result.returncode == code, str(result)
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "words"),
+    [
+        (NO_INTERPRETER, 127, "no such file or directory"),
+        (NO_FORMAT, 126, "exec format error"),
+    ],
+)
+def test_a_program_that_the_kernel_refuses_has_said_so_in_the_logs(
+    docker: Docker, program: str, code: int, words: str
+) -> None:
+    id = _detached(docker, program)
+    succeeded(docker("wait", id))
+    state = docker.inspect(id)["State"]
+
+    assert (state["Status"], state["ExitCode"]) == ("exited", code)
+    assert f"exec {program}: {words}" in docker("logs", id).stderr
 
 
 def test_stop_asks_first_and_the_handlers_exit_code_is_kept(docker: Docker) -> None:

@@ -320,21 +320,18 @@ def test_device_comes_back_when_a_later_step_fails(
 
 
 @pytest.mark.ours
-def test_device_comes_back_when_the_program_cannot_be_executed(
+def test_device_comes_back_when_the_program_does_not_begin(
     container: MakeContainer, config: Config, host: Network
 ) -> None:
     full(host)
     before = host.devices()["v0"]
     config["linux"]["netDevices"] = {"v0": {"name": "ceth0"}}
-    c = container(config)
-    (c.rootfs / "bin" / "bad").write_text("no program")
-    (c.rootfs / "bin" / "bad").chmod(0o755)
-    config["process"]["args"] = ["/bin/bad"]
-    c.write_config()
+    hook = {"path": "/bin/inside", "args": ["inside", "exit", "3"]}
+    config["hooks"] = {"startContainer": [hook]}
 
-    message = c.refuses("run")
+    message = container(config).refuses("run")
 
-    assert "bad" in message
+    assert "startContainer" in message
     _assert_as_before(host, before)
 
 

@@ -14,7 +14,7 @@ from pyruntime.cgroups import hints
 from pyruntime.cli.table import GLOBALS, VERBS, Option
 from pyruntime.container import host_ops, report, status
 from pyruntime.facts import FEATURES
-from pyruntime.plan import landlock_ops, mount_ops, ops, resctrl_ops
+from pyruntime.plan import landlock_ops, mount_ops, not_executed, ops, resctrl_ops
 from pyruntime.plan.calls import CALLS
 from pyruntime.plan.show import ARGUMENTS
 from pyruntime.plan.step import Op
@@ -194,6 +194,11 @@ def in_errors(text: str) -> bool:
 def test_every_hint_is_listed(op: str, number: int) -> None:
     assert op in PLANNED
     assert in_errors(report.HINTS[op, number])
+
+
+@pytest.mark.parametrize("number", not_executed.HINTS)
+def test_every_hint_about_execve_is_listed(number: int) -> None:
+    assert in_errors(not_executed.HINTS[number])
 
 
 def test_every_hint_about_cgroups_is_listed() -> None:

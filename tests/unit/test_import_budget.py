@@ -42,7 +42,7 @@ pyruntime.linux.capabilities pyruntime.linux.flags pyruntime.linux.namespaces py
 pyruntime.plan.cgroup pyruntime.plan.cgroup_mounts pyruntime.plan.create pyruntime.plan.devices
 pyruntime.plan.hooks pyruntime.plan.identity pyruntime.plan.idmapped
 pyruntime.plan.mount_attributes pyruntime.plan.mount_ops pyruntime.plan.mount_options
-pyruntime.plan.mounts pyruntime.plan.namespaces pyruntime.plan.ops pyruntime.plan.process
+pyruntime.plan.mounts pyruntime.plan.namespaces pyruntime.plan.not_executed pyruntime.plan.ops pyruntime.plan.process
 pyruntime.plan.request pyruntime.plan.rootfs pyruntime.plan.scheduling pyruntime.plan.step
 pyruntime.plan.wire pyruntime.spec.linux_rules pyruntime.spec.places pyruntime.spec.rules
 pyruntime.spec.sysctl pyruntime.spec.mount_rules pyruntime.spec.normal pyruntime.spec.validate pyruntime.spec.warnings"""
