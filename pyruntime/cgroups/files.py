@@ -43,14 +43,14 @@ def read_if_there(directory: str, file: str, at: int | None = None) -> str:
 
 
 def write(directory: str, file: str, value: str, at: int | None = None) -> None:
-    """Write *value* in one call: the kernel takes each call as a whole value."""
+    """Write *value* in one call: the kernel takes each call as a whole value. An empty one would never reach the file."""
     path = f"{directory}/{file}"
     try:
         fd = os.open(path if at is None else file, os.O_WRONLY | os.O_CLOEXEC, dir_fd=at)
     except OSError as error:
         raise failed(f"open({path}, O_WRONLY)", error, file) from None
     try:
-        os.write(fd, value.encode("utf-8", "surrogateescape"))
+        os.write(fd, value.encode("utf-8", "surrogateescape") or b"\n")
     except OSError as error:
         shown = value if len(value) < 80 else value[:77] + "..."
         raise failed(f'write({path}, "{shown}")', error, file) from None

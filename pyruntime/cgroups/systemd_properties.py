@@ -76,9 +76,9 @@ def number(value: str) -> int:
 
 
 def bits(value: str) -> list[int]:
-    """`0-2,7` as the bytes of a bit mask, the lowest first."""
+    """`0-2,7` as the bytes of a bit mask, the lowest first; "" as none, which is all that the parent has."""
     found = 0
-    for part in value.split(","):
+    for part in value.split(",") if value.strip() else ():
         first, dash, last = part.strip().partition("-")
         for one in range(int(first), int(last if dash else first) + 1):
             found |= 1 << one

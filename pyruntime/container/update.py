@@ -1,15 +1,17 @@
 """update: new limits for the processes that a container has. Not an operation of the specification; runc's and crun's own.
 
 What is asked goes over what `config.json` said at create, and has to be right as a whole: a limit of swap, for
-instance, may need that of memory. The stored configuration changes with the cgroup, so that later reads are true.
+instance, may need that of memory. It is done as a whole or not at all: in the cgroup's files, in what systemd knows,
+and in the stored configuration, so that later reads are true.
 """
 
 from __future__ import annotations
 
-from pyruntime.cgroups import resources
+from pyruntime.cgroups import resources, undo
 from pyruntime.container import status
+from pyruntime.container.foreground import be_interruptible, hold_signals
 from pyruntime.container.lifecycle import cgroup_for, spec_of, status_of
-from pyruntime.errors import Error, SpecError, Unsupported
+from pyruntime.errors import Error, Interrupted, SpecError, Unsupported
 from pyruntime.host import facts as host
 from pyruntime.spec import load
 from pyruntime.spec.normal import unknown
@@ -50,14 +52,20 @@ def update(container: Container, asked: object, warn: Callable[[str], None]) -> 
     where = resources.Where(layout, record.cgroup_paths)
     # Only what is asked is written: the rest may have been changed by others, for good reasons.
     writes = resources.writes({name: new[name] for name in given}, where)
-    before = resources.writes({name: old[name] for name in given if name in old}, where)
-    cgroup = cgroup_for(record)
+    change = Change(record, cgroup_for(record), writes)
+    be_interruptible()
     try:
-        _apply(record, cgroup, writes)
-    except Error as error:
-        _take_back(record, cgroup, before, error)
+        try:
+            change.make()
+            hold_signals()  # what comes now is too late to take it back
+            container.write("config.json", load.encode(wanted))
+        except BaseException:
+            hold_signals()
+            raise
+    except BaseException as error:
+        # Twice, for a signal may come between an error and the holding; after that none does.
+        change.take_back(error, warn)
         raise
-    container.write("config.json", load.encode(wanted))
 
 
 def _given(asked: object, old: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +88,10 @@ def _given(asked: object, old: dict[str, Any]) -> dict[str, Any]:
             }
         if value not in (None, {}, []):
             given[name] = value
+    memory = given.get("memory")
+    if isinstance(memory, dict) and memory.get("limit") == -1:
+        # A limit of memory and swap would be one of memory, and the configuration's may be meant by nobody any more.
+        given["memory"] = {"swap": -1, **memory}
     return given
 
 
@@ -97,19 +109,43 @@ def _about(entry: object) -> object:
     return [entry.get(key) for key in KEYS] if isinstance(entry, dict) else entry
 
 
-def _apply(record: Record, cgroup: Cgroup, writes: list[Write]) -> None:
-    """systemd first: it rounds what it writes, and has to know, or it would take it back at its next reload."""
-    for write in writes:
-        cgroup.check_usage(write)
-    if record.unit:
-        from pyruntime.container.unit import tell
+class Change:
+    """The writes of one update, and what was there before them."""
 
-        tell(record, writes)
-    cgroup.apply(writes)
+    def __init__(self, record: Record, cgroup: Cgroup, writes: list[Write]) -> None:
+        self.record = record
+        self.cgroup = cgroup
+        self.writes = writes
+        self.before = undo.before(writes)
+        self.told = False
 
+    def make(self) -> None:
+        """systemd first: it rounds what it writes, and has to know, or it would take it back at its next reload."""
+        for write in self.writes:
+            self.cgroup.check_usage(write)
+        self._tell(self.writes)
+        self.cgroup.apply(self.writes)
 
-def _take_back(record: Record, cgroup: Cgroup, before: list[Write], error: Error) -> None:
-    try:
-        _apply(record, cgroup, before)
-    except Error as failed:
-        error.notes.append(f"what was set before was not set again: {failed}")
+    def _tell(self, writes: list[Write]) -> None:
+        if self.record.unit:
+            from pyruntime.container.unit import tell
+
+            self.told = True
+            tell(self.record, writes)
+
+    def take_back(self, error: BaseException, warn: Callable[[str], None]) -> None:
+        """Everything as it was; how that went is a note on *error*, or a warning where no error is shown."""
+        notes = []
+        if self.told:
+            try:
+                self._tell(self.before)
+            except Error as failed:
+                notes.append(f"systemd was not told what holds again: {failed}")
+        changed, complaints = undo.put_back(self.cgroup, self.before)
+        notes += complaints
+        if not notes and changed:
+            notes = ["what had been changed is as it was before"]
+        if isinstance(error, Error):
+            error.notes += notes
+        elif isinstance(error, Interrupted):
+            warn("; ".join(["interrupted", *notes]))
