@@ -108,6 +108,32 @@ class Interrupted(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        self.notes: list[str] = []
+        """As those of `Error`."""
+
+    def __str__(self) -> str:
+        from signal import Signals
+
+        return f"interrupted by {Signals(self.number).name}{notes_of(self)}"
+
+    @property
+    def exit_status(self) -> int:
+        """As a shell tells it."""
+        return 128 + self.number
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add what else went wrong to *error*, of whatever kind it is."""
+    if isinstance(error, (Error, Interrupted)):
+        error.notes.append(text)
+    else:
+        error.add_note(text)
+
+
+def notes_of(error: BaseException) -> str:
+    """The notes of an error of another kind than `Error`, whose own text has them."""
+    found = error.notes if isinstance(error, Interrupted) else getattr(error, "__notes__", ())
+    return "".join([f" (also: {each})" for each in found])
 
 
 class during:

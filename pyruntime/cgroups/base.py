@@ -47,23 +47,19 @@ class Cgroup:
         """Make the directories; the new ones, outermost first, also those between the mount point and ours.
 
         An existing cgroup is fine if it is empty, or *tenant* is the only process: systemd has put it there.
-        The caller records the answer: only that is ever removed.
+        The caller records the answer, which is in `made` too when we fail: only that is ever removed.
         """
         made = self.made = []
         umask = os.umask(0o022)
         try:
             for directory in self.paths.values():
-                new = files.make(directory)
-                made += new
+                files.make(directory, made)
                 self._prepare(directory)
-                if directory not in new:
+                if directory not in made:
                     self._refuse_if_used(directory, tenant)
             if self.is_frozen():
                 # Who joins a frozen cgroup of v1 sleeps until it is thawed, and not even SIGKILL helps.
                 raise Error("container's cgroup unexpectedly frozen")
-        except Error:
-            self.unmake(made)
-            raise
         finally:
             os.umask(umask)
         return made
@@ -72,14 +68,20 @@ class Cgroup:
         """Remove what `make` made: ours with all below them, those above only if nobody else uses them by now."""
         mounts = files.mountpoints()
         deadline = time.monotonic() + patience
+        failures: list[Error] = []
         for directory in reversed(made):
-            if directory in self.paths.values():
-                files.remove(directory, deadline, mounts)
-                continue
             try:
-                os.rmdir(directory)
+                if directory in self.paths.values():
+                    files.remove(directory, deadline, mounts)
+                else:
+                    os.rmdir(directory)
+            except Error as error:
+                failures.append(error)
             except OSError:
                 continue
+        if failures:
+            failures[0].notes += map(str, failures[1:])
+            raise failures[0]
 
     def _prepare(self, directory: str) -> None:
         """Make *directory* fit for processes and limits."""

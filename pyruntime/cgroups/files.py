@@ -68,21 +68,21 @@ def failed(call: str, error: OSError, file: str = "") -> KernelError:
     return KernelError(call, number, hint=hint_for(file, number))
 
 
-def make(directory: str) -> list[str]:
-    """mkdir -p below a mount point; the new directories, outermost first."""
-    made: list[str] = []
+def make(directory: str, made: list[str]) -> None:
+    """mkdir -p below a mount point; the new directories are added to *made*, outermost first."""
     for _ in range(10):
         try:
             os.mkdir(directory, 0o755)
-            return [*made, directory]
+            made += [directory] * (directory not in made)
+            return
         except FileExistsError:
-            return made
+            return
         except FileNotFoundError:
             # Nearly always the parent is there. It may vanish again: the last container of an engine
             # takes it away while the next one comes.
             parent = os.path.dirname(directory)
             if parent != "/":
-                made += [path for path in make(parent) if path not in made]
+                make(parent, made)
         except OSError as error:
             raise failed(f"mkdir({directory}, 0755)", error) from None
     raise KernelError(f"mkdir({directory}, 0755)", errno.ENOENT)

@@ -5,7 +5,6 @@ Leaves with `os._exit`: finalizing the interpreter costs 1-2 ms and has nothing 
 
 from __future__ import annotations
 
-import _signal
 import os
 import sys
 
@@ -14,7 +13,7 @@ from pyruntime.cli.log import Log
 from pyruntime.cli.parse import Declined, parse, parse_globals
 from pyruntime.cli.root import state_root
 from pyruntime.cli.table import VERBS
-from pyruntime.errors import Error, Interrupted, during, said
+from pyruntime.errors import Error, Interrupted, during, notes_of, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def main(argv: list[str]) -> NoReturn:
     try:
         status = run(argv)
     except Interrupted as error:
-        status = 128 + error.number
+        status = error.exit_status
     finally:
         leave(status)
 
@@ -62,7 +61,7 @@ def leave(status: int) -> NoReturn:
     except OSError:
         status = status or 1
     except Interrupted as error:
-        status = 128 + error.number
+        status = error.exit_status
     os._exit(status)
 
 
@@ -88,17 +87,20 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:
         return 1  # the reader of our output has gone, so nobody waits for a word
     except OSError as error:
-        log.error(str(Error(_asked(call) + said(error))))
+        log.error(str(Error(_asked(call) + said(error) + notes_of(error))))
         return _error_status(call)
     except Interrupted as error:
-        return 128 + error.number
+        if error.notes:
+            log.error(str(Error(_asked(call) + str(error))))
+        return error.exit_status
     except KeyboardInterrupt:
         return 128 + SIGINT
     except MemoryError:
         log.error("out of memory")
         return _error_status(call)
     except Exception as error:
-        log.error(str(Error(f"{_asked(call)}{type(error).__name__}: {error}: this is a bug")))
+        what = f"{type(error).__name__}: {error}{notes_of(error)}: this is a bug"
+        log.error(str(Error(_asked(call) + what)))
         if log.debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
         return _error_status(call)
@@ -109,24 +111,12 @@ def _run(call: Call, log: Log) -> int:
     if log.debug:
         call.tell = log.tell
         log.tell(f"{call.verb} {call.arguments}: {call.globals} {call.options}")
-    if _signal.getsignal(SIGINT) == _signal.SIG_DFL:
-        _signal.signal(SIGINT, _interrupt)
-    try:
-        with during(_asked(call).removesuffix(": ")):
-            if call.verb in VERBS and VERBS[call.verb].stateful:
-                call.globals["root"] = state_root(call.globals["root"])
-            status = command(call.verb)(call)
-        log.tell(f"{call.verb}: exit status {status}")
-        return status
-    finally:
-        if _signal.getsignal(SIGINT) is _interrupt:
-            _signal.signal(SIGINT, _signal.SIG_DFL)
-
-
-def _interrupt(number: int, _frame: object) -> NoReturn:
-    """SIGINT while a verb works: what it has made is undone, once."""
-    _signal.signal(number, _signal.SIG_IGN)
-    raise Interrupted(number)
+    with during(_asked(call).removesuffix(": ")):
+        if call.verb in VERBS and VERBS[call.verb].stateful:
+            call.globals["root"] = state_root(call.globals["root"])
+        status = command(call.verb)(call)
+    log.tell(f"{call.verb}: exit status {status}")
+    return status
 
 
 def _explained(argv: list[str]) -> Call | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import create_options, start_executor
+from pyruntime.container import interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Make the container."""
+    interrupts.hold()
     start_executor()
     from pyruntime.container.create import create
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.container import lifecycle, store
+from pyruntime.container import interrupts, lifecycle, store
 from pyruntime.errors import NotFound
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def run(call: Call) -> int:
     """Remove it."""
     force = call.options["force"]
+    interrupts.hold()
     try:
         container = store.find(call.globals["root"], call.arguments[0], lock=True, end_holder=force)
     except NotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyruntime import SPEC_VERSION
 from pyruntime.commands._common import absolute
-from pyruntime.container import store, sub_cgroups
+from pyruntime.container import interrupts, store, sub_cgroups
 from pyruntime.container.create import Options
 from pyruntime.container.exec import execute, prepare
 from pyruntime.errors import UsageError
@@ -26,6 +26,7 @@ def run(call: Call) -> int:
         prepared = prepare(container, ignore_paused=options["ignore_paused"])
         program = process_of(call, prepared[2])
         asked = _options(call)
+        interrupts.hold()
         if options["detach"]:
             execute(container, root, prepared, program, asked, cgroups)
             return 0
@@ -35,7 +36,6 @@ def run(call: Call) -> int:
         attendant = None
         if program.get("terminal") and not asked.console_socket:
             attendant = foreground.attendant_for(asked)
-        foreground.be_interruptible()
         try:
             launch = execute(container, root, prepared, program, asked, cgroups)
             container.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.container import lifecycle, store
+from pyruntime.container import interrupts, lifecycle, store
 from pyruntime.linux import signals
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ def run(call: Call) -> int:
     """Send it."""
     id, *rest = call.arguments
     number = signals.number((rest[0] if rest else "") or "SIGTERM")
+    interrupts.hold()
     with store.find(call.globals["root"], id) as container:
         lifecycle.kill(container, number, every=call.options["all"])
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.container import lifecycle, store
+from pyruntime.container import interrupts, lifecycle, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Pause it."""
+    interrupts.hold()
     with store.find(call.globals["root"], call.arguments[0], lock=True) as container:
         lifecycle.pause(container)
     return 0

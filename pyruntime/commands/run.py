@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyruntime.commands._common import create_options, start_executor
+from pyruntime.container import interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Run it; in the foreground the status is the program's."""
+    interrupts.hold()
     start_executor()
     from pyruntime.container.running import run_container
 

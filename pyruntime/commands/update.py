@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyruntime.container import store
+from pyruntime.container import interrupts, store
 from pyruntime.container.update import update
 from pyruntime.errors import UsageError
 from pyruntime.spec import load
@@ -63,6 +63,7 @@ WITHOUT_EFFECT = ("kernel_memory", "kernel_memory_tcp")
 def run(call: Call) -> int:
     """Change them."""
     asked = _asked(call)
+    interrupts.hold()
     with store.find(call.globals["root"], call.arguments[0], lock=True) as container:
         update(container, asked, call.warn)
     return 0

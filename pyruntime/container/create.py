@@ -13,7 +13,7 @@ from pyruntime.container.bundle import read_bundle, rootfs_of
 from pyruntime.container.executor import take
 from pyruntime.container.launch import Launch
 from pyruntime.container.record import Record
-from pyruntime.errors import Error, HookError, UsageError
+from pyruntime.errors import Error, HookError, Interrupted, UsageError, note, said
 from pyruntime.host import facts as host
 from pyruntime.plan.create import create as plan_create
 from pyruntime.plan.hooks import callers
@@ -114,9 +114,9 @@ def create(root: str, id: str, options: Options) -> Launch:
         raise
     try:
         launch = _prepare(container, root, content, spec, executor, options)
-    except BaseException:
+    except BaseException as error:
         abandon(executor)
-        container.remove()
+        forget(container, error)
         container.close()
         raise
     attended(launch, options)
@@ -138,16 +138,14 @@ def attended(launch: Launch, options: Options) -> None:
 
 
 def _run(launch: Launch) -> None:
-    launch.on_failure(launch.container.remove)
+    launch.forget = lambda error: _forget(launch, error)
     if not has(launch.spec, "mount"):
         from pyruntime.container.shared_mounts import unmount_all
 
         launch.on_failure(lambda: unmount_all(launch.spec, launch.rootfs))
     try:
         launch.run()
-    except BaseException as error:
-        if isinstance(error, HookError):
-            after_failed_hook(launch, error)
+    except BaseException:
         launch.container.close()
         raise
 
@@ -374,9 +372,19 @@ def timestamp() -> str:
     return f"{seconds}.{now % 10**9:09d}Z"
 
 
-def after_failed_hook(launch: Launch, error: HookError) -> None:
-    """The lifecycle goes on with step 13 when a hook fails: poststop."""
-    from pyruntime.container.lifecycle import run_poststop
+def _forget(launch: Launch, error: BaseException) -> None:
+    """Everything has been undone. When a hook has failed, or been interrupted, the lifecycle goes on with step 13: poststop."""
+    launch.container.remove()
+    if isinstance(error, (HookError, Interrupted)):
+        from pyruntime.container.lifecycle import run_poststop
 
-    for note in run_poststop(launch.spec, launch.container.id, launch.bundle):
-        error.notes.append(note)
+        for text in run_poststop(launch.spec, launch.container.id, launch.bundle):
+            note(error, text)
+
+
+def forget(container: Container, error: BaseException) -> None:
+    """Remove the directory of a container of which nothing else has been made."""
+    try:
+        container.remove()
+    except OSError as failed:
+        note(error, f"{container.path}: {said(failed)}")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 
 from pyruntime import where
+from pyruntime.container import interrupts
 from pyruntime.errors import Error, KernelError
 from pyruntime.facts import FEATURES
 from pyruntime.plan.wire import CURRENT_AT
@@ -25,6 +27,8 @@ SEALS = 0x1 | 0x2 | 0x4 | 0x8  # SEAL, SHRINK, GROW, WRITE
 ALL_SIGNALS = [*range(1, 32), *range(34, 65)]
 
 RECORD_SIZE = 16
+
+PATIENCE_S = 1.0
 
 # Above the bits of the features, csrc/probe.c has a number.
 LANDLOCK_SHIFT = 24
@@ -98,6 +102,10 @@ class Executor:
 
     def next(self) -> tuple[int, int, int, int] | None:
         """The next report: kind, step, value, call; None when none will come."""
+        interrupts.wait(self.report_fd)
+        return self._read()
+
+    def _read(self) -> tuple[int, int, int, int] | None:
         record = os.read(self.report_fd, RECORD_SIZE)
         if len(record) < RECORD_SIZE:
             return None
@@ -119,16 +127,45 @@ class Executor:
 
     def close(self) -> None:
         """Let go of the pipes: whoever waits at a barrier ends."""
-        for fd in (self.report_fd, self._go_fd, self._plan_fd):
+        self.refuse()
+        for fd in (self.report_fd, self._plan_fd):
             if fd >= 0:
                 os.close(fd)
-        self.report_fd = self._go_fd = self._plan_fd = -1
+        self.report_fd = self._plan_fd = -1
+
+    def refuse(self) -> None:
+        """Give no permission any more: whoever waits at a barrier ends."""
+        if self._go_fd >= 0:
+            os.close(self._go_fd)
+        self._go_fd = -1
 
     def end(self) -> None:
         """End it, whatever it is waiting for."""
         if self.pid > 0:
             os.kill(self.pid, 9)  # our child, not yet waited for: the pid is its own
             self.reap()
+
+    def last_words(self) -> list[tuple[int, int, int, int]]:
+        """After `refuse`: what it reports until it has ended. Only if that takes long it is killed: a process that it has
+        cloned, and not yet told us of, would be found by nobody."""
+        found: list[tuple[int, int, int, int]] = []
+        if self.report_fd < 0:
+            return found
+        end = time.monotonic() + PATIENCE_S
+        while self.pid > 0 and time.monotonic() < end:
+            if os.waitpid(self.pid, os.WNOHANG)[0]:
+                self.pid = 0
+            else:
+                time.sleep(0.001)
+        self.end()
+        # Not until the end of the file: what it has cloned holds the pipe too.
+        os.set_blocking(self.report_fd, False)
+        try:
+            while (record := self._read()) is not None:
+                found.append(record)
+        except BlockingIOError:
+            pass
+        return found
 
     def reap(self) -> int:
         """Wait for the executor itself (its child is ours already); its wait status."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import _signal
 import os
 
-from pyruntime.errors import Interrupted, said
+from pyruntime.container import interrupts
+from pyruntime.errors import said
 from pyruntime.linux.signals import SIGCHLD, SIGURG, SIGWINCH
 
 TYPE_CHECKING = False
@@ -24,24 +25,10 @@ FORWARDED = frozenset(
 # What a shell does with a job that has the terminal is about us, not about the container.
 SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU = 18, 20, 21, 22
 
-# As long as nothing runs, these end us; afterwards they are the program's.
-INTERRUPTING = (1, 2, 3, 15)
-
-
-def be_interruptible() -> None:
-    """Until the program begins: SIGHUP, SIGINT, SIGQUIT and SIGTERM undo what was made."""
-    for number in INTERRUPTING:
-        if _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    hold_signals()  # the undoing is not interrupted
-    raise Interrupted(number)
-
 
 def hold_signals() -> None:
     """From before the program begins: what comes until it can be passed on waits."""
+    interrupts.over()
     _signal.pthread_sigmask(_signal.SIG_BLOCK, [*FORWARDED, SIGCHLD])
 
 

@@ -6,16 +6,15 @@ does not read can neither stop nor kill us. What it prints is kept in memory and
 
 from __future__ import annotations
 
-import _signal
 import fcntl
 import os
 import sys
 
 from pyruntime import where
+from pyruntime.container import interrupts
 from pyruntime.container.executor import ALL_SIGNALS
-from pyruntime.container.process import wait_readable
 from pyruntime.container.report import wait_status
-from pyruntime.errors import HookError, Interrupted, reason
+from pyruntime.errors import HookError, reason
 from pyruntime.plan.hooks import callers, environment, of_kind, state_parts
 
 TYPE_CHECKING = False
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 F_SETPIPE_SZ = 1031
 PIPE_SIZE = 65536
 SHOWN = 512
-
-INTERRUPTING = (1, 2, 3, 15)
 
 
 def run_all(spec: Spec, kind: str, state: bytes, directory: str) -> None:
@@ -47,20 +44,9 @@ def state_of(spec: Spec, id: str, bundle: str, status: str, pid: int) -> bytes:
 def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
     """One hook; *name* for errors."""
     output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
-    # Until there is a pid to kill, an interruption waits.
-    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, INTERRUPTING)
-    pid = 0
     try:
         pid = _spawn(hook, name, state, directory, output_fd)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
         _wait(pid, hook.get("timeout") or 0, name, output_fd)
-    except (Interrupted, KeyboardInterrupt):
-        if pid:
-            _kill(pid)  # not waited for: a handler's exception comes before waitpid has an answer
-        raise
-    except BaseException:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
-        raise
     finally:
         os.close(output_fd)
 
@@ -103,7 +89,11 @@ def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) 
 def _raise_if_not_executed(pid: int, said_fd: int, what: str) -> None:
     """The way back closes at execve, or has its errno."""
     try:
+        interrupts.wait(said_fd)
         said = os.read(said_fd, 4)
+    except BaseException:
+        _kill(pid)
+        raise
     finally:
         os.close(said_fd)
     if said:
@@ -143,16 +133,24 @@ def _kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
+def _has_ended(pid: int, timeout_s: float | None) -> bool:
+    pid_fd = os.pidfd_open(pid)
+    try:
+        return interrupts.wait(pid_fd, timeout_s)
+    finally:
+        os.close(pid_fd)
+
+
 def _wait(pid: int, timeout_s: int, name: str, output_fd: int) -> None:
-    if timeout_s:
-        pid_fd = os.pidfd_open(pid)
-        try:
-            if not wait_readable(pid_fd, timeout_s):
-                _kill(pid)
-                text = f"hook ran past specified timeout of {timeout_s}.0s"
-                raise HookError(f"error running {name}: {text}")
-        finally:
-            os.close(pid_fd)
+    try:
+        ended = _has_ended(pid, timeout_s or None)
+    except BaseException:
+        _kill(pid)
+        raise
+    if not ended:
+        _kill(pid)
+        text = f"hook ran past specified timeout of {timeout_s}.0s"
+        raise HookError(f"error running {name}: {text}")
     _, status = os.waitpid(pid, 0)
     if status:
         output = os.pread(output_fd, SHOWN, 0).decode("utf-8", "replace").strip()

@@ -20,9 +20,10 @@ def make_cgroups(launch: Launch, *_directories: str) -> None:
     """The directories, and whatever of their parents is missing."""
     cgroup = launch.cgroup
     by_systemd = launch.placement is not None and launch.placement.unit is not None
-    # `make` leaves nothing behind when it fails: the cgroup may be somebody else's, who must not be killed.
-    made = cgroup.make(launch.executor.pid if by_systemd else 0)
-    launch.on_failure(lambda: remove_cgroups(cgroup, made))
+    launch.on_failure(lambda: cgroup.unmake(cgroup.made))
+    cgroup.make(launch.executor.pid if by_systemd else 0)
+    # Not before it is made: it may be somebody else's, who must not be killed.
+    launch.on_failure(cgroup.kill)
 
 
 def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:

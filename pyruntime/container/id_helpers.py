@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from pyruntime.container import interrupts
 from pyruntime.container.executor import ALL_SIGNALS
 from pyruntime.container.report import wait_status
 from pyruntime.errors import Error, KernelError
 from pyruntime.host.rootless import user_name
 
 SHOWN = 512
+SIGKILL = 9
 
 
 def run(program: str, pid: int, maps: str) -> None:
@@ -41,6 +43,16 @@ def _spawn(program: str, words: list[str], output_fd: int) -> int:
         )
     except OSError as error:
         raise KernelError(f"posix_spawn({program})", error.errno or 0) from None
+    try:
+        pid_fd = os.pidfd_open(pid)
+        try:
+            interrupts.wait(pid_fd)  # it may ask a directory service, which may hang
+        finally:
+            os.close(pid_fd)
+    except BaseException:
+        os.kill(pid, SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     return os.waitpid(pid, 0)[1]
 
 

@@ -1,18 +1,19 @@
 """Carry a plan out: host steps here, the others in the executor, in the plan's order; everything made is undone when a
-step fails.
+step fails, or when a signal asks us to end.
 
-The undo list grows before the thing is made whose undo it holds, so that nothing can be forgotten in between.
+The undo list grows before the thing is made whose undo it holds, so that nothing can be forgotten in between. All of it is
+done whatever fails in it, and only when nothing has failed the container itself is forgotten: `delete` needs its record.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import time
 
 from pyruntime.container.executor import BARRIER, CLONED, FAILED
 from pyruntime.container.host_ops import HOST_OPS
 from pyruntime.container.process import Init, init_of
-from pyruntime.errors import Error, KernelError, during
+from pyruntime.errors import Error, KernelError, during, note, said
 from pyruntime.plan import wire
 from pyruntime.plan.step import HOST
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
             """Let go of it; a second time does nothing."""
 
 
+PATIENCE_S = 10.0
+
+
 class Launch:
     """One plan being carried out."""
 
@@ -47,6 +51,7 @@ class Launch:
         "cgroup",
         "container",
         "executor",
+        "forget",
         "holds",
         "init",
         "meanwhile",
@@ -95,6 +100,8 @@ class Launch:
         self.holds: list[Closing] = []
         """What is only needed to undo, and would keep something of the container's alive."""
         self._undo: list[Callable[[], None]] = []
+        self.forget: Callable[[BaseException], None] | None = None
+        """The end of the undoing, when all of it has been done: there is no container any more."""
 
     def on_failure(self, undo: Callable[[], None]) -> None:
         """Register what removes the thing that is about to be made."""
@@ -143,21 +150,17 @@ class Launch:
         back closes, or brings the failure of a step before it."""
         try:
             self.attend(self.pid, self.executor.report_fd)
-        except BaseException as interrupted:
-            self.undo(interrupted)
+            record = self.executor.next()
+            if record is not None:
+                raise self._failure(record[1], record[2], record[3])
+            if self.init is not None and self.init.status_without_execve() is not None:
+                # It is our child and not yet waited for, so this cannot be missed.
+                raise self._died()
+        except BaseException as error:
+            self.undo(error)
             raise
-        record = self.executor.next()
-        if record is not None:
-            error = self._failure(record[1], record[2], record[3])
-        elif self.init is not None and self.init.status_without_execve() is not None:
-            # It is our child and not yet waited for, so this cannot be missed.
-            error = self._died()
-        else:
-            for one in self.holds:
-                one.close()
-            return
-        self.undo(error)
-        raise error
+        for one in self.holds:
+            one.close()
 
     def _await_pid(self) -> None:
         """Hear CLONED; nothing comes when it was the executor itself that failed."""
@@ -217,16 +220,32 @@ class Launch:
             _wait(pid)
 
     def undo(self, error: BaseException) -> None:
-        """Undo in reverse; an undo that fails becomes a note on *error*."""
-        self.executor.close()
+        """Undo in reverse; what fails becomes a note on *error*, and the container then stays for `delete`."""
+        self.executor.refuse()
+        _tried(self._hear_the_rest, error)
         self.executor.end()
+        self.executor.close()
+        kept = False
         while self._undo:
-            step = self._undo.pop()
-            try:
-                step()
-            except (Error, OSError) as failed:
-                if isinstance(error, Error):
-                    error.notes.append(str(failed))
+            kept |= not _tried(self._undo.pop(), error)
+        forget, self.forget = self.forget, None
+        if forget is None:
+            return
+        if kept or not _tried(lambda: forget(error), error):
+            _tried(self._keep, error)
+            note(error, "the container is kept, delete --force tries again")
+
+    def _hear_the_rest(self) -> None:
+        """Whom the executor has cloned meanwhile."""
+        if not self.pid:
+            for kind, _, value, _ in self.executor.last_words():
+                if kind == CLONED:
+                    self._cloned(value)
+
+    def _keep(self) -> None:
+        """An init that we could not end has to be found again."""
+        if self.init is not None and self.init.is_alive():
+            self.container.write_init(self.init)
 
 
 def _nothing() -> None:
@@ -237,11 +256,34 @@ def _nothing_with(_pid: int, _fd: int) -> None:
     pass
 
 
+def _tried(step: Callable[[], None], error: BaseException) -> bool:
+    """Whether *step* could be done; why not becomes a note on *error*, whatever it is: others have to be done after it."""
+    try:
+        step()
+    except OSError as failed:
+        note(error, said(failed))
+    except Error as failed:
+        note(error, str(failed))
+    except Exception as failed:
+        note(error, f"{type(failed).__name__}: {failed}")
+    else:
+        return True
+    return False
+
+
 def _wait(pid: int) -> int:
+    """The wait status of a child that ends; an error if that takes long, as it does in a frozen cgroup."""
+    end, pause = time.monotonic() + PATIENCE_S, 0.0001
     while True:
         try:
-            return os.waitpid(pid, 0)[1]
-        except ChildProcessError as error:
-            if error.errno == errno.ECHILD:
-                return 0
-            raise
+            found, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if found:
+            return status
+        if time.monotonic() > end:
+            raise Error(
+                f"container init (pid {pid}) still running {PATIENCE_S:.0f} s after SIGKILL"
+            )
+        time.sleep(pause)
+        pause = min(pause * 2, 0.005)

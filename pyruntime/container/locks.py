@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 
+from pyruntime.container.interrupts import waiting
 from pyruntime.errors import Error, KernelError
 
 PATIENCE_S = 10.0
@@ -19,22 +20,23 @@ PAUSE_S = 0.005
 SIGKILL = 9
 
 
-def wait_for_lock(fd: int, *, end_holder: bool) -> None:
-    """flock(2) of *fd*, exclusively; after a while an error that names the holder, or (*end_holder*) the holder's end."""
+def wait_for_lock(fd: int, *, what: str = "the container", end_holder: bool = False) -> None:
+    """flock(2) of *fd*, which is *what*, exclusively; after a while an error that names the holder, or (*end_holder*) the holder's end."""
     patience = PATIENCE_OF_FORCE_S if end_holder else PATIENCE_S
     deadline = time.monotonic() + patience
     while not _try(fd):
         if time.monotonic() > deadline:
             holder = _holder(fd)
             if holder and not (end_holder and _is_ours(holder)):
-                raise Error(f"the container is locked by process {holder} ({_doing(holder)})")
+                raise Error(f"{what} is locked by process {holder} ({_doing(holder)})")
             if not holder and time.monotonic() > deadline + PATIENCE_S:
-                raise Error("the container is locked by a process that cannot be seen from here")
+                raise Error(f"{what} is locked by a process that cannot be seen from here")
             if holder:
                 _end(holder, fd)
                 end_holder = False
                 deadline = time.monotonic() + PATIENCE_S
-        time.sleep(PAUSE_S)
+        with waiting():
+            time.sleep(PAUSE_S)
 
 
 def _try(fd: int) -> bool:

@@ -10,6 +10,7 @@ import _signal
 import errno
 import os
 
+from pyruntime.container import interrupts
 from pyruntime.errors import KernelError
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -100,7 +101,7 @@ class Init:
         if fd is None:
             return True
         try:
-            return wait_readable(fd, timeout_s)
+            return interrupts.wait(fd, timeout_s)
         finally:
             os.close(fd)
 

@@ -4,6 +4,7 @@ ROOT/ID/               one directory a container, locked with flock(2)
     config.json        as it was at create: later edits of the bundle have no effect
     record.json        the intent, written before anything else is made: what there is to undo
     init               "PID START BOOT": written when the container is created
+    ended              what was init, as soon as the directory is being removed
     start.fifo         until it is started
     steps              what start can fail in: a line a step, so that `start` can name it
 """

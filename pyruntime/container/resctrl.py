@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 
+from pyruntime.container.locks import wait_for_lock
 from pyruntime.errors import Error, KernelError
 
 TYPE_CHECKING = False
@@ -23,8 +23,8 @@ class Lock:
         self.fd = os.open(mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def take(self) -> None:
-        """Wait for it."""
-        fcntl.flock(self.fd, fcntl.LOCK_EX)
+        """Wait for it, not for ever."""
+        wait_for_lock(self.fd, what="resctrl")
 
     def close(self) -> None:
         """A second time does nothing."""

@@ -26,7 +26,6 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
     options.before_program = foreground.hold_signals
     if attendant is not None:
         options.before_program = attendant.before_program
-    foreground.be_interruptible()
     try:
         launch = _begin(root, id, options)
         launch.container.close()
@@ -74,18 +73,14 @@ def _poststart(launch: Launch) -> None:
     if not (launch.spec.get("hooks") or {}).get("poststart"):
         return
     from pyruntime.container import hooks
-    from pyruntime.errors import HookError
 
     given = hooks.state_of(
         launch.spec, launch.container.id, launch.bundle, status.RUNNING, launch.pid
     )
     try:
         hooks.run_all(launch.spec, "poststart", given, launch.bundle)
-    except HookError as error:
-        from pyruntime.container.create import after_failed_hook
-
+    except BaseException as error:
         launch.undo(error)
-        after_failed_hook(launch, error)
         raise
 
 

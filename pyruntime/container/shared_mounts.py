@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 
+from pyruntime.errors import KernelError
 from pyruntime.host.facts import read
 from pyruntime.host.mounts import unescape
 from pyruntime.linux import calls
@@ -24,6 +25,12 @@ def unmount_all(spec: Spec, rootfs: str) -> None:
     root = os.path.realpath(rootfs)  # noqa: TID251
     targets = {root + inside_path(path) for path in inside}
     mounted = [unescape(line.split(" ")[4]) for line in read("/proc/self/mountinfo").splitlines()]
+    failures: list[KernelError] = []
     for path in reversed(mounted):
         if any(path == target or path.startswith(target + "/") for target in targets):
-            calls.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+            try:
+                calls.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+            except KernelError as error:
+                failures.append(error)
+    if failures:
+        raise failures[0]

@@ -12,6 +12,7 @@ import select
 import sys
 import time
 
+from pyruntime.container.interrupts import waiting
 from pyruntime.errors import Error, KernelError, WrongState, reason
 from pyruntime.plan.step import INSIDE, Op, Step
 
@@ -80,7 +81,9 @@ def _wait(init: Init, fifo_fd: int, limit_s: float | None) -> bool:
         poll.register(fifo_fd, 0)  # No event is asked for, so the byte itself does not wake us.
         end = None if limit_s is None else time.monotonic() + limit_s
         while True:
-            found = dict(poll.poll(INTERVAL_MS))
+            with waiting():
+                events = poll.poll(INTERVAL_MS)
+            found = dict(events)
             if pidfd in found or init.has_executed():
                 return True
             if fifo_fd in found:

@@ -19,6 +19,7 @@ from pyruntime.errors import AlreadyExists, Error, KernelError, NotFound, UsageE
 from pyruntime.spec.load import decode, encode
 
 ID_LENGTH = 1024
+LAST = ("record.json", "ended", "config.json")  # to be removed, in this order
 LARGEST = 64 << 20  # bytes of a file of ours; config.json is the largest
 ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
@@ -175,7 +176,8 @@ class Container:
         """The status but for "paused", which is the cgroup's to say. *locked*: we hold the lock ourselves."""
         init = self.init()
         if init is None:
-            return status.STOPPED if locked or self._lock(fcntl.LOCK_SH) else status.CREATING
+            stopped = locked or self.exists("ended") or self._lock(fcntl.LOCK_SH)
+            return status.STOPPED if stopped else status.CREATING
         flags = init.flags()
         if flags is None:
             return status.STOPPED
@@ -206,12 +208,16 @@ class Container:
             raise NotFound("container does not exist")
 
     def remove(self) -> None:
-        """Remove the directory and all that is in it."""
-        for name in os.listdir(self._directory_fd):
-            try:
-                os.unlink(name, dir_fd=self._directory_fd)
-            except IsADirectoryError:
-                os.rmdir(name, dir_fd=self._directory_fd)
+        """Remove the directory and all that is in it.
+
+        Whoever ends us in between leaves a stopped container with all that `delete` needs, or none (`is_begun`).
+        """
+        if self.exists("init"):
+            os.rename("init", "ended", src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
+        for name in sorted(
+            os.listdir(self._directory_fd), key=lambda n: LAST.index(n) if n in LAST else -1
+        ):
+            self.unlink(name)
         os.rmdir(self.path)
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from pyruntime.cgroups import resources, undo
 from pyruntime.container import status
-from pyruntime.container.foreground import be_interruptible, hold_signals
 from pyruntime.container.lifecycle import cgroup_for, spec_of, status_of
-from pyruntime.errors import Error, Interrupted, SpecError, Unsupported
+from pyruntime.errors import Error, SpecError, Unsupported, note
 from pyruntime.host import facts as host
 from pyruntime.spec import load
 from pyruntime.spec.normal import unknown
@@ -53,18 +52,11 @@ def update(container: Container, asked: object, warn: Callable[[str], None]) -> 
     # Only what is asked is written: the rest may have been changed by others, for good reasons.
     writes = resources.writes({name: new[name] for name in given}, where)
     change = Change(record, cgroup_for(record), writes)
-    be_interruptible()
     try:
-        try:
-            change.make()
-            hold_signals()  # what comes now is too late to take it back
-            container.write("config.json", load.encode(wanted))
-        except BaseException:
-            hold_signals()
-            raise
+        change.make()
+        container.write("config.json", load.encode(wanted))
     except BaseException as error:
-        # Twice, for a signal may come between an error and the holding; after that none does.
-        change.take_back(error, warn)
+        change.take_back(error)
         raise
 
 
@@ -133,8 +125,8 @@ class Change:
             self.told = True
             tell(self.record, writes)
 
-    def take_back(self, error: BaseException, warn: Callable[[str], None]) -> None:
-        """Everything as it was; how that went is a note on *error*, or a warning where no error is shown."""
+    def take_back(self, error: BaseException) -> None:
+        """Everything as it was; how that went becomes notes on *error*."""
         notes = []
         if self.told:
             try:
@@ -145,7 +137,5 @@ class Change:
         notes += complaints
         if not notes and changed:
             notes = ["what had been changed is as it was before"]
-        if isinstance(error, Error):
-            error.notes += notes
-        elif isinstance(error, Interrupted):
-            warn("; ".join(["interrupted", *notes]))
+        for each in notes:
+            note(error, each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,6 +118,13 @@ class Spawned:
     @property
     def stderr(self) -> str:
         return self.err.read_text(errors="replace")
+
+    def has_open(self, path: Path) -> bool:
+        for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # It is at work.
+                if each.readlink() == path:
+                    return True
+        return False
 
     def wait(self, *, timeout_s: float = 60) -> Result:
         try:

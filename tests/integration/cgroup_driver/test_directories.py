@@ -88,10 +88,13 @@ def test_a_cgroup_with_processes_is_refused_and_nothing_new_is_left(
     for other in directories(cgroup)[:-1]:
         other.rmdir()
 
+    second = cgroup_of(cgroup.driver, cgroup.paths)
+
     with pytest.raises(Error, match=r"cgroup is not empty: 1 process\(es\) found") as caught:
-        cgroup_of(cgroup.driver, cgroup.paths).make()
+        second.make()
 
     assert str(directory) in str(caught.value)
+    second.unmake(second.made)
     assert [each for each in directories(cgroup) if each.exists()] == [directory]
 
 
