@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define PEER_FLAGS (O_RDWR | O_NOCTTY | O_CLOEXEC)
@@ -91,7 +92,18 @@ static int put_on_dev_console(int peer_fd)
     return tree_fd < 0 ? tree_fd : call_move_mount(tree_fd, place_fd);
 }
 
-/* console SLOT ROWS COLUMNS UID MOUNT: SLOT holds the connection to whoever receives the terminal. */
+/* A line that ends with \n is shown as it was written, as runc has it in the foreground. */
+static int keep_lines(int peer_fd)
+{
+    struct termios mode;
+
+    if (tcgetattr(peer_fd, &mode) < 0)
+        return failed(CALL_ioctl);
+    mode.c_oflag &= ~(tcflag_t)ONLCR;
+    return tcsetattr(peer_fd, TCSANOW, &mode) < 0 ? failed(CALL_ioctl) : 0;
+}
+
+/* console SLOT ROWS COLUMNS UID MOUNT LINES: SLOT holds the connection to whoever receives the terminal. */
 int op_console(struct args *a)
 {
     struct winsize size = {.ws_row = (unsigned short)a->n[1], .ws_col = (unsigned short)a->n[2]};
@@ -106,6 +118,8 @@ int op_console(struct args *a)
         return failed(CALL_ioctl);
     if (fchown(peer_fd, (uid_t)a->n[3], (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
         return failed(CALL_fchownat);
+    if (a->n[5] && (result = keep_lines(peer_fd)) < 0)
+        return result;
     if (a->n[4] && (result = put_on_dev_console(peer_fd)) < 0)
         return result;
     if ((result = send_terminal(socket_fd, master_fd)) < 0)

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,8 +99,12 @@ static int socket_address(const char *path, struct sockaddr_un *address, int *di
     return 0;
 }
 
+#define CONNECT_SECONDS 5
+
+/* Whoever listens may never accept: a full queue is not waited for for ever. */
 static int op_connect(struct args *a)
 {
+    struct timeval limit = {.tv_sec = CONNECT_SECONDS};
     struct sockaddr_un address = {0};
     fd_auto directory_fd = -EBADF;
     fd_auto fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -109,6 +114,8 @@ static int op_connect(struct args *a)
         return fail(CALL_socket, errno);
     if ((result = socket_address(a->s[1], &address, &directory_fd)) < 0)
         return result;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+        return fail(CALL_socket, errno);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return fail(CALL_connect, errno);
     return set_slot(a->n[0], take_fd(&fd));

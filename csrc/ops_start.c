@@ -270,7 +270,7 @@ static int op_exec(struct args *a)
 }
 
 const struct op start_ops[] = {
-    {"console", "nnnin", op_console},
+    {"console", "nnninn", op_console},
     {"hook", "snnss*", op_hook},
     {"home", "is", op_home},
     {"chdir", "sn", op_chdir},

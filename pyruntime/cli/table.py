@@ -160,6 +160,7 @@ EXEC = (
         "cgroup", "", LIST, "run in this cgroup below the container's", metavar="[CONTROLLER:]PATH"
     ),
     Option("ignore-paused", "", FLAG, "do not refuse a paused container (it waits until resumed)"),
+    STRICT,
 )
 
 UPDATE = (

@@ -103,7 +103,8 @@ def _loaded(path: str, call: Call) -> Process:
     from pyruntime.spec.validate import validate
 
     loaded = load(path, pipe=True)
-    for warning in validate({"ociVersion": SPEC_VERSION, "root": {"path": "."}, "process": loaded}):
+    whole = {"ociVersion": SPEC_VERSION, "root": {"path": "."}, "process": loaded}
+    for warning in validate(whole, strict=call.options["strict"]):
         call.warn(warning)
     return loaded  # type: ignore[return-value]
 

@@ -96,11 +96,6 @@ class Attendant:
         self._terminal.own.make_raw()
         self._until(relay, pid, end_fd)
 
-    def before_program(self) -> None:
-        """At the last barrier the terminal has been sent: it is set up before the program writes its first line."""
-        hold_signals()
-        self._terminal.receive(wait=False)
-
     def wait_for_end(self, pid: int) -> int:
         """Attend until the program has ended and all that it has written is shown."""
         relay = self.relay

@@ -140,8 +140,10 @@ def write_pid_file(launch: Launch, path: str) -> None:
     directory, _, name = path.rpartition("/")
     temporary = f"{directory}/.{name}" if directory else f".{name}"
 
+    made = [temporary]
+
     def remove() -> None:
-        for file in (temporary, path):
+        for file in made:
             try:
                 os.unlink(file)
             except FileNotFoundError:
@@ -158,6 +160,7 @@ def write_pid_file(launch: Launch, path: str) -> None:
     finally:
         os.close(fd)
     os.rename(temporary, path)
+    made.append(path)  # not before: what is there may be somebody's
 
 
 def _resctrl(name: str) -> Callable[..., None]:

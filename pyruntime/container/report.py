@@ -53,6 +53,10 @@ HINTS = {
     ("scheduler", errno.EOPNOTSUPP): "this kernel has no utilization clamping",
     ("write_proc", errno.EACCES): "lowering the score needs CAP_SYS_RESOURCE",
     ("write_proc", errno.ENOENT): "no profile of this name is loaded in the kernel",
+    (
+        "connect",
+        errno.EAGAIN,
+    ): "whoever listens has not accepted for 5 seconds, and no more may wait",
     ("connect", errno.ECONNREFUSED): "nobody listens on this socket",
     ("connect", errno.EPROTOTYPE): "the socket is not one of type SOCK_STREAM",
     ("seccomp", errno.EINVAL): "this kernel lacks one of these flags",

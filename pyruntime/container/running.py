@@ -24,8 +24,6 @@ def run_container(root: str, id: str, options: Options, *, detach: bool, keep: b
 
     attendant = None if options.console_socket else _attendant(options)
     options.before_program = foreground.hold_signals
-    if attendant is not None:
-        options.before_program = attendant.before_program
     try:
         launch = _begin(root, id, options)
         launch.container.close()

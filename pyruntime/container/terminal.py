@@ -115,8 +115,6 @@ class Terminal:
         import _socket
 
         self.close_given()
-        if self.fd >= 0:
-            return True
         flags = _socket.MSG_CMSG_CLOEXEC | (0 if wait else _socket.MSG_DONTWAIT)
         try:
             _, ancillary, _, _ = self._socket.recvmsg(64, _socket.CMSG_SPACE(4), flags)
@@ -126,17 +124,8 @@ class Terminal:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 self.fd = int.from_bytes(data[:4], sys.byteorder)
         if self.fd >= 0:
-            self._keep_lines()
             self.resize()
         return self.fd >= 0
-
-    def _keep_lines(self) -> None:
-        """A line that ends with \\n stays one: ONLCR is off, as runc has it."""
-        import termios
-
-        mode = termios.tcgetattr(self.fd)
-        mode[1] &= ~termios.ONLCR
-        termios.tcsetattr(self.fd, termios.TCSANOW, mode)
 
     def end_of_input(self) -> bytes:
         """The character that means it (VEOF)."""

@@ -96,6 +96,8 @@ def exec(program: Process, spec: Spec, request: Request, target: Target, facts: 
     low = identity.low_limits(program, limits_spec)
     steps, plan.warnings = identity.become_user(program, spec, request, facts, low)
     plan += steps
+    # Once more: with fs.suid_dumpable 1 the change of ids has made it dumpable, and the container's processes see it.
+    plan += [Step(INSIDE, ops.set_dumpable(0))]
     plan += process.chdir(program)
     plan += process.find(program)
     plan += identity.at_last(program, request, low)

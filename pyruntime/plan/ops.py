@@ -214,9 +214,11 @@ def hook(path: str, timeout_s: int, state: tuple[str, str], args: list[str], env
     return Op("hook", path, timeout_s, len(args), *state, *args, *env)
 
 
-def console(slot: int, rows: int, columns: int, uid: int, *, on_dev: bool) -> Op:
-    """Make a terminal in the container's devpts, send it to the connection in *slot*, take it as stdio."""
-    return Op("console", slot, rows, columns, uid, int(on_dev))
+def console(slot: int, rows: int, columns: int, uid: int, *, on_dev: bool, keep_lines: bool) -> Op:
+    """Make a terminal in the container's devpts, send it to the connection in *slot*, take it as stdio.
+
+    With *keep_lines* it does not make \\r\\n of \\n."""
+    return Op("console", slot, rows, columns, uid, int(on_dev), int(keep_lines))
 
 
 def sethostname(name: str) -> Op:

@@ -56,7 +56,14 @@ def console(process: Process, spec: Spec, request: Request) -> list[Step]:
     rows, columns = request.console_size or (0, 0)
     uid = (process.get("user") or {}).get("uid", 0)
     on_dev = has(spec, "mount") and not binds_dev(spec)
-    op = ops.console(slot, size.get("height", rows), size.get("width", columns), uid, on_dev=on_dev)
+    op = ops.console(
+        slot,
+        size.get("height", rows),
+        size.get("width", columns),
+        uid,
+        on_dev=on_dev,
+        keep_lines=request.console_fd >= 0,  # shown by ourselves, in the foreground
+    )
     return [Step(INSIDE, op, "process.terminal")]
 
 

@@ -134,7 +134,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "mknod": ("", "octal", "", "", "", "", "leave"),
     "symlink": ("", "", "hidden"),
     "hook": ("", "timeout", "hidden", "hidden", "hidden", ""),
-    "console": ("slot", "", "", "", "hidden"),
+    "console": ("slot", "", "", "", "hidden", "hidden"),
     "setrlimit": ("rlimit", "limit", "limit"),
     "umask": ("octal",),
     "bounding": ("caps",),

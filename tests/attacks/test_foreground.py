@@ -160,6 +160,34 @@ def test_reader_that_waits_stops_neither_signals_nor_loses_anything(
     process.stdout.close()
 
 
+def test_no_line_of_a_quick_program_ends_with_a_carriage_return(
+    container: MakeContainer, terminal_config: Config, pty: tuple[Terminal, int]
+) -> None:
+    """The executor turns ONLCR off when it makes the terminal; the runtime did it later, or after the program's first line."""
+    _, line = pty
+    c = container(terminal_config, "print", "first\nlines")
+    again = container(None, "pause")
+    again.detach()
+    said = b""
+    for _ in range(10):
+        for words in (
+            ("run", "--bundle", c.bundle, c.id),
+            ("exec", "--tty", again.id, INSIDE, "print", "first\nlines"),
+        ):
+            process = subprocess.run(
+                c.runtime.command(*words),
+                stdin=line,
+                stdout=subprocess.PIPE,
+                check=True,
+                env=c.runtime.environment,
+                timeout=20,
+            )
+            said += process.stdout
+    os.close(line)
+
+    assert said == b"first\nlines\n" * 20
+
+
 def test_reader_that_never_reads_does_not_keep_a_runtime_whose_container_was_killed(
     container: MakeContainer, terminal_config: Config, pty: tuple[Terminal, int]
 ) -> None:

@@ -36,7 +36,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         ops.own_stdio,
         ops.home,
         lambda id: ops.setgroups([5, id]),
-        lambda id: ops.console(0, 0, 0, id, on_dev=False),
+        lambda id: ops.console(0, 0, 0, id, on_dev=False, keep_lines=False),
         lambda id: mount_ops.mknod("/dev/x", 0o600, 1, 3, id, 0),
         lambda id: mount_ops.mknod("/dev/x", 0o600, 1, 3, 0, id),
     ],
