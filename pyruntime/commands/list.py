@@ -43,7 +43,7 @@ def _states(call: Call, root: str) -> list[dict[str, Any]]:
         try:
             with store.find(root, id) as container:
                 state = lifecycle.state(container)
-                record = container.record()
+                record = container.settled_record()
         except (Error, OSError) as error:
             if not isinstance(error, Error) or "does not exist" not in str(error):
                 call.warn(f"list: {id}: {said(error) if isinstance(error, OSError) else error}")

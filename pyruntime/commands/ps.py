@@ -22,7 +22,7 @@ def run(call: Call) -> int:
     """Print them."""
     id, *arguments = call.arguments
     with store.find(call.globals["root"], id) as container:
-        cgroup = lifecycle.cgroup_for(container.record())
+        cgroup = lifecycle.cgroup_for(container.settled_record())
         if not cgroup.paths:
             raise Error("the container has no cgroup, so its processes are not known")
         pids = cgroup.processes()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def prepare(container: Container, *, ignore_paused: bool) -> tuple[Record, Init, Spec]:
     """What an exec needs to know of a container that it may join."""
-    record = container.record()
+    record = container.settled_record()
     found = lifecycle.status_of(container, record)
     if found == status.PAUSED and ignore_paused:
         found = status.RUNNING

@@ -8,7 +8,7 @@ from pyruntime import SPEC_VERSION
 from pyruntime.cgroups import cgroup_of
 from pyruntime.container import status
 from pyruntime.container.store import Container
-from pyruntime.errors import Error, HookError, KernelError, WrongState
+from pyruntime.errors import Error, HookError, KernelError, NotFound, WrongState
 from pyruntime.spec import load
 
 TYPE_CHECKING = False
@@ -58,6 +58,8 @@ def spec_of(container: Container) -> Spec:
     try:
         spec = load.decode(container.read("config.json"), name=name)
     except FileNotFoundError:
+        if container.is_removed():
+            raise NotFound("container does not exist") from None
         raise Error(f"{name}: missing") from None
     if not isinstance(spec, dict):
         raise Error(f"{name}: damaged: no object")
@@ -110,7 +112,7 @@ def _poststart(container: Container, record: Record, spec: Spec, init: Init) -> 
 
 def kill(container: Container, number: int, *, every: bool) -> None:
     """Send a signal to init, or to every process of the container."""
-    record = container.record()
+    record = container.settled_record()
     cgroup = cgroup_for(record)
     found = status_of(container, record)
     if every:

@@ -143,9 +143,7 @@ class Container:
         except KernelError:
             raise
         except Error:
-            if not self._lock(fcntl.LOCK_SH) or os.fstat(self._directory_fd).st_nlink == 0:
-                raise NotFound("container does not exist") from None
-            if self.is_begun():
+            if not self._lock(fcntl.LOCK_SH) or self.is_removed() or self.is_begun():
                 raise NotFound("container does not exist") from None
             return self.record()  # Nobody is at it: what is missing now is missing.
 
@@ -204,8 +202,12 @@ class Container:
             from pyruntime.container.locks import wait_for_lock
 
             wait_for_lock(self._directory_fd, end_holder=end_holder)
-        if os.fstat(self._directory_fd).st_nlink == 0:
+        if self.is_removed():
             raise NotFound("container does not exist")
+
+    def is_removed(self) -> bool:
+        """Whether the directory has gone since it was opened."""
+        return os.fstat(self._directory_fd).st_nlink == 0
 
     def remove(self) -> None:
         """Remove the directory and all that is in it.
@@ -231,12 +233,16 @@ def create(root: str, id: str) -> Container:
         raise AlreadyExists("container with given ID already exists") from None
     except OSError as error:
         raise KernelError(f"mkdir({root}/{id})", error.errno or 0) from None
+    # Another create may have taken the empty directory for one that had been left behind, and have made its own in its place.
+    exists = AlreadyExists("container with given ID already exists")
     try:
         container = Container(root, id, _open_directory(f"{root}/{id}"))
         container.lock()
     except (FileNotFoundError, NotFound):
-        # Another create took the empty directory for one that had been left behind.
-        raise AlreadyExists("container with given ID already exists") from None
+        raise exists from None
+    if not container.is_begun():
+        container.close()
+        raise exists
     return container
 
 
@@ -251,7 +257,8 @@ def _make(root: str, id: str) -> None:
         except OSError:
             raise FileExistsError from None
         with left:
-            if not left.try_lock() or not left.is_begun():
+            # One that has been removed meanwhile is nobody's: what has its name now is another's.
+            if not left.try_lock() or left.is_removed() or not left.is_begun():
                 raise FileExistsError from None
             left.remove()
         os.mkdir(path, 0o700)
