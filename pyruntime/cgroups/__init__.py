@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 def cgroup_of(driver: str, paths: dict[str, str]) -> Cgroup:
     """The cgroups of one container: *driver* and *paths* as in its `Placement`, and later in its record."""
-    if driver == "v1":
+    if driver == "v1" and paths:
         from pyruntime.cgroups.v1 import V1
 
         return V1(paths)
-    if driver == "v2":
+    if driver == "v2" and paths:
         from pyruntime.cgroups.v2 import V2
 
         return V2(paths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyruntime.commands._common import write
-from pyruntime.container import lifecycle, store
+from pyruntime.container import own_cgroups, store
 from pyruntime.container.process import wait_readable
 from pyruntime.errors import Error, reason
 from pyruntime.spec.load import encode
@@ -22,7 +22,9 @@ def run(call: Call) -> int:
     """Print them."""
     id, *arguments = call.arguments
     with store.find(call.globals["root"], id) as container:
-        cgroup = lifecycle.cgroup_for(container.settled_record())
+        record = container.settled_record()
+        own_cgroups.check(record, "list processes")
+        cgroup = own_cgroups.cgroup_for(record)
         if not cgroup.paths:
             raise Error("the container has no cgroup, so its processes are not known")
         pids = cgroup.processes()

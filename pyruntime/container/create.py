@@ -226,15 +226,14 @@ def _prepare(
     plan = plan_create(spec, request, facts)
     for warning in (*placed.warnings, *plan.warnings):
         options.warn(warning)
-    container.write("config.json", content)
     record = _record(spec, request, placed, missing)
     if "intelRdt" in (spec.get("linux") or {}):
         _record_resctrl(record, spec, facts)
+    container.write("config.json", content)
     container.write_record(record)
     if options.waits:
-        container.make_fifo(FIFO)
-        container.write("steps", start_steps(plan))
-    return Launch(
+        _prepare_start(container, plan)
+    launch = Launch(
         plan,
         executor,
         spec,
@@ -244,6 +243,13 @@ def _prepare(
         cgroup=cgroup_of(placed.driver, placed.paths),
         placement=placed,
     )
+    launch.record = record
+    return launch
+
+
+def _prepare_start(container: Container, plan: Plan) -> None:
+    container.make_fifo(FIFO)
+    container.write("steps", start_steps(plan))
 
 
 def place(spec: Spec, id: str, facts: Facts, *, systemd: bool) -> Placement:
@@ -336,7 +342,8 @@ def _record_resctrl(record: Record, spec: Spec, facts: Facts) -> None:
     groups = groups_of(spec, record.id, facts)
     if groups is not None:
         record.resctrl = groups.joined
-        record.made_resctrl = [path for path in groups.removed if not os.path.lexists(path)]
+        # If they are made: that is decided under the lock (resctrl.py), and is in `inodes` then.
+        record.made_resctrl = groups.removed
 
 
 def missing_directories(placed: Placement) -> list[str]:

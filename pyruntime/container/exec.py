@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyruntime.cgroups import cgroup_of
-from pyruntime.container import lifecycle, status
+from pyruntime.container import lifecycle, own_cgroups, status
 from pyruntime.container.create import (
     abandon,
     attended,
@@ -99,6 +99,7 @@ def _decide(
     record, _, spec = prepared
     facts = facts_for({"process": program}, executor)
     request = _request(record, filter_of(spec, root, facts), options)
+    own_cgroups.check(record, "exec")
     places = directories(record.cgroup_paths, asked_cgroups, proc, facts)
     refuse_frozen(record.cgroup_driver, record.cgroup_paths, places)
     target = _target(spec, record, proc, places)

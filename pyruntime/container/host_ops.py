@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyruntime.container.own_cgroups import note
 from pyruntime.errors import Error, KernelError
 
 TYPE_CHECKING = False
@@ -24,6 +25,12 @@ def make_cgroups(launch: Launch, *_directories: str) -> None:
     cgroup.make(launch.executor.pid if by_systemd else 0)
     # Not before it is made: it may be somebody else's, who must not be killed.
     launch.on_failure(cgroup.kill)
+    record = launch.record
+    if record is not None:
+        # What was found instead of made, because somebody was quicker, is not ours to remove.
+        record.made_cgroups = record.made_cgroups if by_systemd else cgroup.made
+        note(record, [*cgroup.paths.values(), *record.made_cgroups])
+        launch.container.write_record(record)
 
 
 def remove_cgroups(cgroup: Cgroup, made: list[str]) -> None:

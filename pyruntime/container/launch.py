@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyruntime.cgroups.placement import Placement
     from pyruntime.cgroups.write import Write
     from pyruntime.container.executor import Executor
+    from pyruntime.container.record import Record
     from pyruntime.container.store import Container
     from pyruntime.plan.step import Plan
     from pyruntime.spec.types import Spec
@@ -58,6 +59,7 @@ class Launch:
         "pid",
         "placement",
         "plan",
+        "record",
         "refused",
         "rootfs",
         "spec",
@@ -85,6 +87,8 @@ class Launch:
         self.rootfs = rootfs
         self.cgroup = cgroup
         self.placement = placement
+        self.record: Record | None = None
+        """Of a container that is being created."""
         self.refused: list[Write] = []
         self.pid = 0
         self.init: Init | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from pyruntime import SPEC_VERSION
-from pyruntime.cgroups import cgroup_of
-from pyruntime.container import status
+from pyruntime.cgroups.base import Cgroup
+from pyruntime.container import own_cgroups, status
+from pyruntime.container.own_cgroups import cgroup_for
 from pyruntime.container.store import Container
 from pyruntime.errors import Error, HookError, KernelError, NotFound, WrongState
 from pyruntime.spec import load
@@ -15,18 +16,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pyruntime.cgroups.base import Cgroup
     from pyruntime.container.process import Init
     from pyruntime.container.record import Record
     from pyruntime.spec.types import Spec
 
 KILL_TIMEOUT_S = 10.0
 SIGKILL = 9
-
-
-def cgroup_for(record: Record) -> Cgroup:
-    """The container's cgroups, from what was written down at create."""
-    return cgroup_of(record.cgroup_driver, record.cgroup_paths)
 
 
 def status_of(container: Container, record: Record, *, locked: bool = False) -> str:
@@ -157,6 +152,7 @@ def pause(container: Container) -> None:
     """Freeze every process."""
     record = container.record()
     status.after("pause", status_of(container, record, locked=True))
+    own_cgroups.check(record, "pause")
     cgroup_for(record).freeze(live_init(container, "pause").pid)
 
 
@@ -233,13 +229,13 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
                     hint="thaw that cgroup; SIGKILL has been sent, delete the container then",
                 )
     failures = [lost] if lost else []
-    if init is not None or set(cgroup.paths.values()) <= set(record.made_cgroups):
-        if record.unit:
+    if init is not None or record.inodes:
+        if record.unit and cgroup.paths:
             failures += _stop_unit(record, cgroup)
-        remove_cgroups(cgroup, record.made_cgroups)
+        remove_cgroups(cgroup, own_cgroups.made_by(record))
     else:
-        # Its creation was cut short before it had the cgroups, which may be another container's.
-        cgroup.unmake(record.made_cgroups)
+        # Its creation was cut short before it had the cgroups, which may be another container's: only what is empty goes.
+        Cgroup({}).unmake(record.made_cgroups)
     if init is not None and not init.wait(KILL_TIMEOUT_S):
         raise Error(
             f"container init (pid {init.pid}) still running {KILL_TIMEOUT_S:.0f} s after SIGKILL"
@@ -247,7 +243,7 @@ def destroy(container: Container, record: Record, *, force: bool) -> list[str]:
     if record.made_resctrl:
         from pyruntime.container import resctrl
 
-        resctrl.remove(record.made_resctrl)
+        resctrl.remove_made(record)
     if spec is not None and "mount" not in record.namespaces:
         from pyruntime.container.shared_mounts import unmount_all
 

@@ -2,7 +2,7 @@
 
 ROOT/ID/               one directory a container, locked with flock(2)
     config.json        as it was at create: later edits of the bundle have no effect
-    record.json        the intent, written before anything else is made: what there is to undo
+    record.json        the intent, written before anything else is made: what there is to undo; then which cgroups it became
     init               "PID START BOOT": written when the container is created
     ended              what was init, as soon as the directory is being removed
     start.fifo         until it is started
@@ -19,15 +19,24 @@ VERSION = 1
 
 
 class Record:
-    """One container's record.json. *unit*: the scope that systemd made its cgroups for; *user_unit*: the user's own systemd."""
+    """One container's record.json.
+
+    namespaces: the types that are not the runtime's: made, or joined by path.
+    made_cgroups: directories that did not exist before; nothing else is ever removed.
+    unit: the scope that systemd made its cgroups for; user_unit: the user's own systemd.
+    resctrl: the directories of resctrl whose tasks its processes are; made_resctrl: those that go with the container.
+    inodes: in *boot*, the numbers of the directories of cgroups and resctrl (own_cgroups.py). None: none was made yet.
+    """
 
     __slots__ = (
         "annotations",
+        "boot",
         "bundle",
         "cgroup_driver",
         "cgroup_paths",
         "created",
         "id",
+        "inodes",
         "made_cgroups",
         "made_resctrl",
         "namespaces",
@@ -59,6 +68,8 @@ class Record:
         preserve_fds: int = 0,
         resctrl: list[str] | None = None,
         made_resctrl: list[str] | None = None,
+        boot: str = "",
+        inodes: dict[str, int] | None = None,
     ) -> None:
         self.id = id
         self.oci_version = oci_version
@@ -68,18 +79,16 @@ class Record:
         self.owner = owner
         self.annotations = annotations or {}
         self.namespaces = namespaces or []
-        """The types that are not the runtime's: made, or joined by path."""
         self.cgroup_driver = cgroup_driver
         self.cgroup_paths = cgroup_paths or {}
         self.made_cgroups = made_cgroups or []
-        """Directories that did not exist before; nothing else is ever removed."""
         self.unit = unit
         self.user_unit = user_unit
         self.preserve_fds = preserve_fds
         self.resctrl = resctrl or []
-        """The directories of resctrl whose tasks its processes are."""
         self.made_resctrl = made_resctrl or []
-        """Those that go with the container."""
+        self.boot = boot
+        self.inodes = inodes or {}
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -103,6 +112,8 @@ class Record:
             "namespaces": self.namespaces,
             "preserveFds": self.preserve_fds,
             "resctrl": {"joined": self.resctrl, "made": self.made_resctrl},
+            "boot": self.boot,
+            "inodes": self.inodes,
         }
 
 
@@ -126,6 +137,10 @@ def record_of(document: dict[str, Any]) -> Record:
         preserve_fds=_typed(document["preserveFds"], int),
         resctrl=_texts(resctrl["joined"]),
         made_resctrl=_texts(resctrl["made"]),
+        boot=_typed(document.get("boot", ""), str),
+        inodes={
+            name: _typed(n, int) for name, n in _typed(document.get("inodes", {}), dict).items()
+        },
     )
 
 

@@ -1,16 +1,22 @@
-"""The ops of linux.intelRdt: directories and files of resctrl. Documentation/filesystems/resctrl.rst."""
+"""The ops of linux.intelRdt: directories and files of resctrl. Documentation/filesystems/resctrl.rst.
+
+What is made is decided under the file system's lock, and written down before it is made (with the number 0) and after it
+(with its own, see own_cgroups.py): only that goes with the container.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 
+from pyruntime.container import own_cgroups
 from pyruntime.container.locks import wait_for_lock
 from pyruntime.errors import Error, KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyruntime.container.launch import Launch
+    from pyruntime.container.record import Record
 
 # The resources whose values are numbers; all others are masks, which are written in hexadecimal.
 DECIMAL = ("MB", "SMBA")
@@ -50,7 +56,7 @@ def unlock_resctrl(launch: Launch) -> None:
 def make_resctrl(launch: Launch, group: str, *wanted: str) -> None:
     """mkdir(2); one that is there already must have the wanted lines."""
     try:
-        _mkdir(group)
+        _make(launch, group)
     except FileExistsError:
         _must_have(group, wanted)
         return
@@ -74,15 +80,59 @@ def write_schemata(_launch: Launch, group: str, line: str) -> None:
 def make_monitoring(launch: Launch, group: str) -> None:
     """mkdir(2), of a directory that is the container's alone."""
     try:
-        _mkdir(group)
+        _make(launch, group)
     except FileExistsError:
         raise KernelError(f"mkdir({group})", errno.EEXIST) from None
     launch.on_failure(lambda: remove([group]))
 
 
+def _make(launch: Launch, group: str) -> None:
+    """mkdir(2), and who made it is known at every moment."""
+    record = launch.record
+    if record is None or group not in record.made_resctrl:
+        _mkdir(group)
+        return
+    if os.path.lexists(group):
+        raise FileExistsError
+    record.inodes[group] = 0
+    launch.container.write_record(record)
+    try:
+        _mkdir(group)
+    except (Error, FileExistsError):
+        del record.inodes[group]
+        launch.container.write_record(record)
+        raise
+    own_cgroups.note(record, [group])
+    launch.container.write_record(record)
+
+
 def join_resctrl(launch: Launch, group: str) -> None:
     """The process that was cloned."""
     _write(f"{group}/tasks", str(launch.pid))
+
+
+def remove_made(record: Record) -> None:
+    """What was made for the container and is still that; where a create was killed in between, what has no tasks."""
+    made = [group for group in record.made_resctrl if group in record.inodes]
+    if not any(map(os.path.isdir, made)):
+        return
+    lock = Lock(_top(made[-1]))
+    try:
+        lock.take()
+        for group in made:
+            if record.inodes[group] == 0:
+                undo_make(group)
+            elif not own_cgroups.is_foreign(record, group):
+                remove([group])
+    finally:
+        lock.close()
+
+
+def _top(group: str) -> str:
+    """Where resctrl is mounted: nowhere below that is there an "info"."""
+    while group != "/" and not os.path.isdir(f"{group}/info"):
+        group = os.path.dirname(group)
+    return group
 
 
 def remove(groups: list[str]) -> None:

@@ -9,6 +9,7 @@ import os
 
 from pyruntime.cgroups import cgroup_of
 from pyruntime.cgroups.placement import placement
+from pyruntime.container.own_cgroups import cgroup_for, made_by, note
 from pyruntime.container.record import Record
 from pyruntime.errors import Error, KernelError
 from pyruntime.host import facts as host
@@ -39,7 +40,7 @@ def record_again(container: Container, error: Error) -> Record:
         raise _refusal(container, error, "its mounts, in the runtime's namespace, are not known")
     cgroup = cgroup_of(placed.driver, placed.paths)
     _check_members(container, error, cgroup, shares_pids="pid" not in namespaces)
-    return Record(
+    record = Record(
         id=container.id,
         oci_version=str(spec.get("ociVersion")),
         bundle="/",
@@ -50,6 +51,8 @@ def record_again(container: Container, error: Error) -> Record:
         cgroup_paths=placed.paths,
         made_cgroups=list(placed.paths.values()),
     )
+    note(record, placed.paths.values())
+    return record
 
 
 def _check_members(
@@ -84,8 +87,8 @@ def _refusal(container: Container, error: Error, why: str) -> Error:
 def without_init(container: Container, record: Record) -> None:
     """Where the file init is damaged: end all that is in the cgroups, which the record knows to be the container's own."""
     own = set(record.cgroup_paths.values())
-    if not own or not own <= set(record.made_cgroups):
+    if not own or not own <= set(made_by(record)) or not record.inodes:
         error = Error(f"{container.path}/init: damaged")
         raise _refusal(container, error, "the container has no cgroup of its own to find it by")
-    cgroup_of(record.cgroup_driver, record.cgroup_paths).kill()
+    cgroup_for(record).kill()
     container.unlink("init")

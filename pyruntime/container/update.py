@@ -8,8 +8,9 @@ and in the stored configuration, so that later reads are true.
 from __future__ import annotations
 
 from pyruntime.cgroups import resources, undo
-from pyruntime.container import status
-from pyruntime.container.lifecycle import cgroup_for, spec_of, status_of
+from pyruntime.container import own_cgroups, status
+from pyruntime.container.lifecycle import spec_of, status_of
+from pyruntime.container.own_cgroups import cgroup_for
 from pyruntime.errors import Error, SpecError, Unsupported, note
 from pyruntime.host import facts as host
 from pyruntime.spec import load
@@ -40,6 +41,7 @@ def update(container: Container, asked: object, warn: Callable[[str], None]) -> 
     """Give *container* the limits in *asked*, an object as `linux.resources` is."""
     record = container.record()
     status.after("update", status_of(container, record, locked=True))
+    own_cgroups.check(record, "update")
     spec: Any = spec_of(container)
     old = (spec.get("linux") or {}).get("resources") or {}
     given = _given(asked, old)

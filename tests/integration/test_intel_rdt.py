@@ -201,6 +201,56 @@ def test_creates_of_one_class_wait_for_each_other(
     assert rdt.groups == {"gold"}
 
 
+def test_a_class_that_somebody_was_quicker_to_make_is_not_removed(
+    rdt: Rdt, container: MakeContainer, config: Config
+) -> None:
+    """At c4f41aa whose a class is was decided before the lock was had, and `delete` removed it."""
+    config["linux"]["intelRdt"] = {}
+    c = container(config, "pause")
+    lock = os.open(rdt.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        running = c.spawn_run("--detach")
+        wait_until(lambda: running.has_open(rdt.directory), "it waits")
+        rdt.make(c.id)
+    finally:
+        os.close(lock)
+    assert running.wait().returncode == 0
+
+    c.delete("--force")
+
+    assert rdt.groups == {c.id}
+
+
+def test_a_class_that_was_made_again_for_somebody_else_is_not_removed(
+    rdt: Rdt, container: MakeContainer, config: Config
+) -> None:
+    config["linux"]["intelRdt"] = {}
+    c = container(config, "pause")
+    c.detach()
+    (rdt.directory / c.id).rmdir()
+    rdt.make(c.id)
+
+    c.delete("--force")
+
+    assert rdt.groups == {c.id}
+
+
+def test_a_lock_that_is_held_for_ever_is_an_error(
+    rdt: Rdt, container: MakeContainer, config: Config
+) -> None:
+    config["linux"]["intelRdt"] = {}
+    lock = os.open(rdt.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        message = container(config).refuses("create")
+    finally:
+        os.close(lock)
+
+    assert f"resctrl is locked by process {os.getpid()}" in message
+    assert rdt.groups == set()
+
+
 @pytest.mark.parametrize(
     ("schema", "line"), [("l3CacheSchema", "L3:0=f"), ("memBwSchema", "MB:1=20")]
 )

@@ -247,6 +247,9 @@ class Server:
     def _rmdir(self, path: str, body: bytes) -> bytes:
         target = self._below(path, body)
         self.files.rmdir(target)
+        # No number is given twice, as in kernfs.
+        for one in [p for p in self.nodes if p == target or p.startswith(target + "/")]:
+            self.paths[self.nodes.pop(one)] = one
         self._done(f"rmdir {target}")
         return b""
 

@@ -30,7 +30,7 @@ pyruntime.cli.parse pyruntime.cli.root pyruntime.cli.table pyruntime.commands"""
 
 # The record of a container and the cgroup in it; one of the drivers, as the host is.
 RECORD = """pyruntime.cgroups pyruntime.cgroups.base pyruntime.cgroups.files pyruntime.cgroups.v1
-pyruntime.cgroups.v2 pyruntime.cgroups.walk pyruntime.container pyruntime.container.interrupts pyruntime.container.lifecycle pyruntime.container.process
+pyruntime.cgroups.v2 pyruntime.cgroups.walk pyruntime.container pyruntime.container.interrupts pyruntime.container.lifecycle pyruntime.container.own_cgroups pyruntime.container.process
 pyruntime.container.record pyruntime.container.status pyruntime.container.store pyruntime.spec
 pyruntime.spec.load"""
 
