@@ -10,6 +10,7 @@ import copy
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "deviates(**runtimes): the named runtime is known to do otherwise; the value says how",
     )
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        # What a caller had us ignore (nohup) would be ignored by what we test.
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     files = config.getoption("--expect-skips")
     config.stash[EXPECTED] = ExpectedSkips(files) if files else None
 
