@@ -42,6 +42,7 @@ int fail(int call, int error); /* the same with an errno of our own: gives -erro
 
 int call_openat(int dirfd, const char *path, int flags, unsigned mode);
 int call_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+uint64_t call_mount_id(int fd); /* 0: the kernel does not tell */
 int call_mount(const char *source, const char *target, const char *fstype, unsigned long flags,
                const char *data);
 int call_umount2(const char *target, int flags);

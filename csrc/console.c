@@ -83,12 +83,8 @@ static int put_on_dev_console(int peer_fd)
     if (place_fd < 0)
         return place_fd;
     tree_fd = call_open_tree(peer_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
-    if (tree_fd == -ENOSYS) {
-        char source[32];
-
-        strcpy(source, fd_path(peer_fd));
-        return call_mount(source, fd_path(place_fd), NULL, MS_BIND, NULL);
-    }
+    if (tree_fd == -ENOSYS) /* the same bind, as strong */
+        return mount_by_fd(NULL, peer_fd, place_fd, NULL, MS_BIND, NULL);
     return tree_fd < 0 ? tree_fd : call_move_mount(tree_fd, place_fd);
 }
 

@@ -58,8 +58,7 @@ static int open_passwd(const char *path)
     if (status.st_size > MAX_SIZE)
         return fail(CALL_read, EFBIG);
     /* Below the runtime's own /proc, which has the name of each of our descriptors. */
-    return call_openat(proc_fd, fd_path(place_fd) + strlen("/proc/"),
-                       O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    return call_openat(proc_fd, fd_link(place_fd), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 }
 
 /* Read the lines of *fd*, up to that of *uid*. One that is longer than the buffer is nobody's. */

@@ -46,12 +46,9 @@ static int op_open_at(struct args *a)
  * it leads to has to be a cgroup. */
 static int op_open_cgroup(struct args *a)
 {
-    int flags = (int)a->n[2];
-    fd_auto fd = call_openat2(AT_FDCWD, a->s[1], (uint64_t)flags, 0, RESOLVE_NO_SYMLINKS);
+    fd_auto fd = open_without_links(a->s[1], (int)a->n[2]);
     int64_t type;
 
-    if (fd == -ENOSYS || fd == -EPERM)
-        fd = call_openat(AT_FDCWD, a->s[1], flags | O_NOFOLLOW, 0);
     if (fd < 0)
         return fd;
     type = call_fstatfs_type(fd);

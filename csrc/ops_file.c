@@ -44,7 +44,8 @@ static int settle_node(int parent_fd, const char *name, struct args *a, dev_t de
         fchownat(fd, "", (uid_t)a->n[4], (gid_t)a->n[5], AT_EMPTY_PATH) < 0)
         return failed(CALL_fchownat);
     /* The umask is 0; an ACL of the directory may have changed the mode all the same. */
-    if ((status.st_mode & 07777) != (mode & 07777) && chmod(fd_path(fd), mode & 07777) < 0)
+    if ((status.st_mode & 07777) != (mode & 07777) &&
+        fchmodat(proc_fd, fd_link(fd), mode & 07777, 0) < 0)
         return failed(CALL_fchmodat);
     return 0;
 }

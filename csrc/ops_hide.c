@@ -72,6 +72,8 @@ static int op_mask(struct args *a)
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
+    if (is_root(fd))
+        return fail(CALL_move_mount, EBUSY);
     if (fstat(fd, &status) < 0)
         return failed(CALL_fstat);
     if (S_ISDIR(status.st_mode))
@@ -100,13 +102,13 @@ static int change_bound(const char *path, const struct stat *bound, unsigned lon
     if (fstatfs(fd, &fs) < 0)
         return failed(CALL_fstatfs);
     flags |= (unsigned long)fs.f_flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
-    result = call_mount(NULL, fd_path(fd), NULL, MS_BIND | MS_REMOUNT | flags, NULL);
+    result = mount_by_fd(NULL, -1, fd, NULL, MS_BIND | MS_REMOUNT | flags, NULL);
     if (result >= 0 && propagation)
-        result = call_mount(NULL, fd_path(fd), NULL, propagation, NULL);
+        result = mount_by_fd(NULL, -1, fd, NULL, propagation, NULL);
     return result;
 }
 
-static int mask_file_classic(const char *path, const char *target)
+static int mask_file_classic(const char *path, int target_fd)
 {
     struct stat status;
     fd_auto null_fd = open_null();
@@ -116,7 +118,7 @@ static int mask_file_classic(const char *path, const char *target)
         return null_fd;
     if (fstat(null_fd, &status) < 0)
         return failed(CALL_fstat);
-    result = call_mount(fd_path(null_fd), target, NULL, MS_BIND, NULL);
+    result = mount_by_fd(NULL, null_fd, target_fd, NULL, MS_BIND, NULL);
     return result < 0 ? result
                       : change_bound(path, &status, MS_RDONLY | MS_NOSUID | MS_NOEXEC, MS_PRIVATE);
 }
@@ -124,22 +126,23 @@ static int mask_file_classic(const char *path, const char *target)
 static int op_mask_classic(struct args *a)
 {
     struct stat status;
-    char target[32], data[512] = "nr_blocks=1,nr_inodes=1";
+    char data[512] = "nr_blocks=1,nr_inodes=1";
     fd_auto fd = open_in_root(a->s[0], 0);
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
+    if (is_root(fd))
+        return fail(CALL_move_mount, EBUSY);
     if (fstat(fd, &status) < 0)
         return failed(CALL_fstat);
-    strcpy(target, fd_path(fd));
     if (strlen(data) + strlen(a->s[1]) + 2 > sizeof(data))
         return fail(CALL_mount, ENAMETOOLONG);
     if (*a->s[1])
         strcat(strcat(data, ","), a->s[1]);
     if (S_ISDIR(status.st_mode))
-        return call_mount("tmpfs", target, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                          data);
-    return mask_file_classic(a->s[0], target);
+        return mount_by_fd("tmpfs", -1, fd, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                           data);
+    return mask_file_classic(a->s[0], fd);
 }
 
 static int op_readonly(struct args *a)
@@ -148,22 +151,24 @@ static int op_readonly(struct args *a)
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
+    if (is_root(fd))
+        return fail(CALL_move_mount, EBUSY);
     return bind_over(fd, fd, MOUNT_ATTR_RDONLY, 0);
 }
 
 static int op_readonly_classic(struct args *a)
 {
-    char target[32];
     struct stat status;
     fd_auto fd = open_in_root(a->s[0], 0);
     int result;
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
+    if (is_root(fd))
+        return fail(CALL_move_mount, EBUSY);
     if (fstat(fd, &status) < 0)
         return failed(CALL_fstat);
-    strcpy(target, fd_path(fd));
-    result = call_mount(target, target, NULL, MS_BIND | MS_REC, NULL);
+    result = mount_by_fd(NULL, fd, fd, NULL, MS_BIND | MS_REC, NULL);
     return result < 0 ? result : change_bound(a->s[0], &status, MS_RDONLY, 0);
 }
 

@@ -37,10 +37,21 @@ static int open_target(const char *path, int is_directory, int64_t flags)
         return fd;
     if (!(flags & TARGET_IN_PROC) && call_fstatfs_type(fd) == PROC_SUPER_MAGIC)
         return fail(CALL_fstatfs, EPERM);
+    if (is_root(fd))
+        return fail(CALL_move_mount, EBUSY);
     /* The kernel's own word for this is EINVAL. */
     if (is_directory_fd(fd) != is_directory)
         return fail(CALL_move_mount, ENOTDIR);
     return take_fd(&fd);
+}
+
+/* A tmpfs has the mode of the directory that it hides; one that is made for it has none to give. */
+static int keeps_mode(struct args *a)
+{
+    int walk = a->n[4] & TARGET_STRICT ? WALK_NO_SYMLINKS : 0;
+    fd_auto fd = a->n[4] & TARGET_KEEP_MODE ? open_in_root(a->s[0], walk) : -ENOENT;
+
+    return fd >= 0;
 }
 
 /* "RECURSIVE:SET:CLEAR:PROPAGATION": one mount_setattr(2). */
@@ -105,6 +116,7 @@ static int configure_mode(int fs_fd, int target_fd)
 /* mount TARGET FSTYPE SOURCE ATTRIBUTES TARGET_FLAGS PROPAGATION OPTION... */
 static int op_mount(struct args *a)
 {
+    int keeps = keeps_mode(a);
     fd_auto target_fd = open_target(a->s[0], 1, a->n[4]);
     fd_auto fs_fd = target_fd < 0 ? target_fd : call_fsopen(a->s[1]);
     fd_auto mount_fd = -EBADF;
@@ -112,7 +124,7 @@ static int op_mount(struct args *a)
 
     if (result >= 0 && a->s[2][0])
         result = call_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", a->s[2]);
-    if (result >= 0 && a->n[4] & TARGET_KEEP_MODE)
+    if (result >= 0 && keeps)
         result = configure_mode(fs_fd, target_fd);
     for (int i = 6; i < a->count && result >= 0; i++)
         result = configure(fs_fd, a->s[i]);
@@ -127,9 +139,31 @@ static int op_mount(struct args *a)
     return result < 0 ? result : call_move_mount(mount_fd, target_fd);
 }
 
+/* mount(2) from and to descriptors; *source_fd* < 0: from *source*, which is absolute. It knows only paths, and the /proc that
+ * an absolute one leads through may be an image's: so the verified one is the working directory meanwhile. */
+int mount_by_fd(const char *source, int source_fd, int target_fd, const char *fstype,
+                unsigned long flags, const char *data)
+{
+    char link[32];
+    fd_auto here_fd = call_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+    int result;
+
+    if (here_fd < 0)
+        return here_fd;
+    if (fchdir(proc_fd) < 0)
+        return failed(CALL_fchdir);
+    if (source_fd >= 0)
+        source = strcpy(link, fd_link(source_fd));
+    result = call_mount(source, fd_link(target_fd), fstype, flags, data);
+    if (fchdir(here_fd) < 0)
+        return failed(CALL_fchdir);
+    return result;
+}
+
 /* mount_classic TARGET FSTYPE SOURCE MS_FLAGS TARGET_FLAGS DATA. On an existing tmpfs a mode= is in DATA already. */
 static int op_mount_classic(struct args *a)
 {
+    int keeps = keeps_mode(a);
     fd_auto target_fd = open_target(a->s[0], 1, a->n[4]);
     fd_auto old_fd = -EBADF, new_fd = -EBADF;
     struct stat status;
@@ -142,12 +176,12 @@ static int op_mount_classic(struct args *a)
     if (a->n[4] & TARGET_COPY_UP &&
         (old_fd = call_openat(target_fd, ".", O_RDONLY | O_DIRECTORY, 0)) < 0)
         return old_fd;
-    result = call_mount(a->s[2], fd_path(target_fd), a->s[1], (unsigned long)a->n[3], a->s[5]);
-    if (result < 0 || !(a->n[4] & (TARGET_COPY_UP | TARGET_KEEP_MODE)))
+    result = mount_by_fd(a->s[2], -1, target_fd, a->s[1], (unsigned long)a->n[3], a->s[5]);
+    if (result < 0 || !(a->n[4] & TARGET_COPY_UP || keeps))
         return result;
     if ((new_fd = open_target(a->s[0], 1, a->n[4])) < 0)
         return new_fd;
-    if (a->n[4] & TARGET_KEEP_MODE && fchmodat(new_fd, ".", status.st_mode & 07777, 0) < 0)
+    if (keeps && fchmodat(new_fd, ".", status.st_mode & 07777, 0) < 0)
         return failed(CALL_fchmodat);
     return a->n[4] & TARGET_COPY_UP ? copy_up(old_fd, new_fd) : 0;
 }
@@ -191,9 +225,8 @@ static int change_classic(int fd, const char *text)
     int64_t set, clear;
 
     if (!colon)
-        return number(text, &set) < 0
-                   ? fail(CALL_plan, EINVAL)
-                   : call_mount(NULL, fd_path(fd), NULL, (unsigned long)set, NULL);
+        return number(text, &set) < 0 ? fail(CALL_plan, EINVAL)
+                                      : mount_by_fd(NULL, -1, fd, NULL, (unsigned long)set, NULL);
     if ((size_t)(colon - text) >= sizeof(digits))
         return fail(CALL_plan, EINVAL);
     memcpy(digits, text, (size_t)(colon - text));
@@ -203,7 +236,7 @@ static int change_classic(int fd, const char *text)
     if (fstatfs(fd, &fs) < 0)
         return failed(CALL_fstatfs);
     set |= fs.f_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) & ~clear;
-    return call_mount(NULL, fd_path(fd), NULL, MS_REMOUNT | MS_BIND | (unsigned long)set, NULL);
+    return mount_by_fd(NULL, -1, fd, NULL, MS_REMOUNT | MS_BIND | (unsigned long)set, NULL);
 }
 
 /* bind_classic TARGET SOURCE RECURSIVE TARGET_FLAGS CHANGE... */
@@ -217,7 +250,7 @@ static int op_bind_classic(struct args *a)
         return failed(CALL_fstat);
     if ((target_fd = open_target(a->s[0], S_ISDIR(status.st_mode), a->n[3])) < 0)
         return target_fd;
-    result = call_mount(a->s[1], fd_path(target_fd), NULL, MS_BIND | (a->n[2] ? MS_REC : 0), NULL);
+    result = mount_by_fd(a->s[1], -1, target_fd, NULL, MS_BIND | (a->n[2] ? MS_REC : 0), NULL);
     for (int i = 4; i < a->count && result >= 0; i++) {
         /* The new mount covers the target: the path leads to it, the descriptor to what is below. */
         fd_auto top_fd = open_in_root(a->s[0], a->n[3] & TARGET_STRICT ? WALK_NO_SYMLINKS : 0);
@@ -240,7 +273,7 @@ static int op_remount(struct args *a)
 {
     fd_auto fd = open_in_root(a->s[0], 0);
 
-    return fd < 0 ? fd : call_mount(NULL, fd_path(fd), NULL, (unsigned long)a->n[1], a->s[2]);
+    return fd < 0 ? fd : mount_by_fd(NULL, -1, fd, NULL, (unsigned long)a->n[1], a->s[2]);
 }
 
 const struct op mount_ops[] = {

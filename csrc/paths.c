@@ -159,6 +159,22 @@ int open_in_root(const char *path, int flags)
     return fd;
 }
 
+/* Whether *fd* is the root itself. What is mounted on it lies below the root that init enters later, seen by nobody: a mask
+ * or a read-only bind would be lost without a word. Another mount of the same directory is not the root. */
+int is_root(int fd)
+{
+    struct stat root, status;
+    uint64_t root_mount, mount;
+
+    if (fstat(root_fd, &root) < 0 || fstat(fd, &status) < 0)
+        return 0;
+    if (root.st_dev != status.st_dev || root.st_ino != status.st_ino)
+        return 0;
+    root_mount = call_mount_id(root_fd);
+    mount = call_mount_id(fd);
+    return root_mount == 0 || mount == 0 || root_mount == mount;
+}
+
 /* After the pivot, and after close_fds: from the root that the process itself has. */
 int open_from_root(const char *path)
 {
@@ -190,28 +206,64 @@ int open_parent(const char *path, const char **name)
     return open_in_root(parent, WALK_DIRECTORIES);
 }
 
+/* openat2(2) where it may not be called: the same walk, with *directory_fd* for the root. */
+static int walk_below(int directory_fd, const char *path, int flags)
+{
+    int old_root = root_fd, fd;
+
+    root_fd = directory_fd;
+    fd = walk_in_root(path, flags);
+    root_fd = old_root;
+    return fd;
+}
+
+static int same_mount(int fd, int other_fd)
+{
+    struct stat status, other;
+
+    return fstat(fd, &status) == 0 && fstat(other_fd, &other) == 0 &&
+           status.st_dev == other.st_dev && call_mount_id(fd) == call_mount_id(other_fd);
+}
+
 /* CVE-2025-52881: "it is some file of procfs" is not enough, a mount or a link may lead to another one. From the verified
  * root of procfs, without crossing a mount and without magic links, the name decides. */
 int open_proc_file(const char *path, int flags)
 {
+    fd_auto place_fd = -EBADF;
     int fd = call_openat2(proc_fd, path, (uint64_t)flags, 0,
                           RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 
-    if (fd == -ENOSYS || fd == -EPERM) {
-        fd = call_openat(proc_fd, path, flags | O_NOFOLLOW, 0);
-        if (fd >= 0 && call_fstatfs_type(fd) != PROC_SUPER_MAGIC) {
-            close(fd);
-            return fail(CALL_fstatfs, EXDEV);
-        }
-    }
-    return fd;
+    if (fd != -ENOSYS && fd != -EPERM)
+        return fd;
+    if ((place_fd = walk_below(proc_fd, path, 0)) < 0)
+        return place_fd;
+    return same_mount(place_fd, proc_fd) ? reopen(place_fd, flags) : fail(CALL_openat, EXDEV);
+}
+
+/* A path of which nothing may be a symbolic link. */
+int open_without_links(const char *path, int flags)
+{
+    fd_auto root = -EBADF, place_fd = -EBADF;
+    int fd = call_openat2(AT_FDCWD, path, (uint64_t)flags, 0, RESOLVE_NO_SYMLINKS);
+
+    if (fd != -ENOSYS && fd != -EPERM)
+        return fd;
+    if ((root = call_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0)) < 0)
+        return root;
+    place_fd = walk_below(root, path, WALK_NO_SYMLINKS);
+    return place_fd < 0 ? place_fd : reopen(place_fd, flags & ~O_NOFOLLOW);
 }
 
 /* Another descriptor of the file that *fd*, perhaps an O_PATH one, holds. No name is looked up again but the kernel's own,
  * below the verified procfs. */
 int reopen(int fd, int flags)
 {
-    return call_openat(proc_fd, fd_path(fd) + strlen("/proc/"), flags, 0);
+    return call_openat(proc_fd, fd_link(fd), flags, 0);
+}
+
+const char *fd_link(int fd)
+{
+    return fd_path(fd) + strlen("/proc/");
 }
 
 const char *fd_path(int fd)

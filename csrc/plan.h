@@ -82,12 +82,18 @@ static inline int take_fd(int *fd)
 enum { WALK_NOFOLLOW = 1, WALK_DIRECTORIES = 2, WALK_FILE = 4, WALK_NO_SYMLINKS = 8 };
 
 int open_in_root(const char *path, int walk); /* O_PATH descriptor, or -errno */
+int is_root(int fd);
 int open_parent(const char *path,
                 const char **name);   /* of the last component; parents are made (0755) */
 int open_from_root(const char *path); /* the same from the process's own root, after the pivot */
 int open_proc_file(const char *path, int flags); /* below proc_fd; no link leads out */
 int reopen(int fd, int flags);                   /* through proc_fd, of an O_PATH descriptor too */
-const char *fd_path(int fd); /* "/proc/self/fd/N", for calls that know only paths */
+int open_without_links(const char *path, int flags);
+int mount_by_fd(const char *source, int source_fd, int target_fd, const char *fstype,
+                unsigned long flags, const char *data);
+const char *
+fd_path(int fd); /* "/proc/self/fd/N", for calls that know only paths; not after the pivot */
+const char *fd_link(int fd); /* "self/fd/N", below proc_fd */
 
 /* ---- sync.c: the way back */
 

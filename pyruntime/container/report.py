@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 SIGKILL, SIGSYS = 9, 31
 
+ON_A_TARGET = (
+    *("mount", "mount_classic", "bind", "bind_classic"),
+    *("mask", "mask_classic", "readonly", "readonly_classic"),
+)
+
 #    (op, errno): hint
 HINTS = {
+    **{
+        (op, errno.EBUSY): "it leads to the container's root, where a mount would be lost"
+        for op in ON_A_TARGET
+    },
     ("bind", errno.ENOENT): "the source of a bind mount must exist",
     ("bind_classic", errno.ENOENT): "the source of a bind mount must exist",
     ("open_tree", errno.ENOENT): "the source of a bind mount must exist",

@@ -14,7 +14,7 @@ from pyruntime.linux.flags import (
     MS_UNBINDABLE,
 )
 from pyruntime.plan import mount_ops
-from pyruntime.plan.mount_attributes import is_classic
+from pyruntime.plan.mount_attributes import inside_path, is_classic
 from pyruntime.plan.mount_options import PROPAGATIONS, classic_propagation
 from pyruntime.plan.namespaces import has, is_new
 from pyruntime.plan.step import INSIDE, Step
@@ -76,6 +76,7 @@ def hide(spec: Spec, facts: Facts) -> list[Step]:
     steps = [
         Step(INSIDE, mount_ops.readonly(path, classic=classic), f"linux.readonlyPaths[{index}]")
         for index, path in enumerate(linux.get("readonlyPaths") or ())
+        if inside_path(path) != "/"  # nothing can lie over the root: see `readonly`
     ]
     return steps + [
         Step(INSIDE, mount_ops.mask(path, label, classic=classic), f"linux.maskedPaths[{index}]")
@@ -97,7 +98,8 @@ def enter(spec: Spec, request: Request) -> list[Step]:
 
 def readonly(spec: Spec, facts: Facts) -> list[Step]:
     """The root last of all: until then things are made in it."""
-    if not spec.get("root", {}).get("readonly"):
+    origin = _readonly_because_of(spec)
+    if not origin:
         return []
     if not has(spec, "mount"):
         text = "without a mount namespace of its own the container's root is no mount, and cannot be read-only"
@@ -106,4 +108,14 @@ def readonly(spec: Spec, facts: Facts) -> list[Step]:
         op = mount_ops.change_root(MS_REMOUNT | MS_BIND | MS_RDONLY)
     else:
         op = mount_ops.readonly_root()
-    return [Step(INSIDE, op, "root.readonly")]
+    return [Step(INSIDE, op, origin)]
+
+
+def _readonly_because_of(spec: Spec) -> str:
+    """What asks for a read-only root; "" if nothing does."""
+    if spec.get("root", {}).get("readonly"):
+        return "root.readonly"
+    for index, path in enumerate(spec.get("linux", {}).get("readonlyPaths") or ()):
+        if inside_path(path) == "/":
+            return f"linux.readonlyPaths[{index}]"
+    return ""

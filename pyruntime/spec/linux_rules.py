@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyruntime.spec.places import is_cpu_list, key, mapping_faults, namespaces
+from pyruntime.spec.places import is_cpu_list, is_root, key, mapping_faults, namespaces
 from pyruntime.spec.sysctl import sysctls
 
 TYPE_CHECKING = False
@@ -110,6 +110,13 @@ def container_paths(value: list[str], at: str, config: dict[str, Any]) -> Iterat
             yield f"{at}/{index}", f'must be absolute, not "{path}"'
 
 
+def masked_paths(value: list[str], at: str, config: dict[str, Any]) -> Iterator[Fault]:
+    yield from container_paths(value, at, config)
+    for index, path in enumerate(value):
+        if is_root(path):
+            yield f"{at}/{index}", "is the container's root, which cannot be hidden"
+
+
 def intel_rdt(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
     closid = value.get("closID", "")
     # "/" is the default class; any other is the name of one directory in resctrl.
@@ -214,7 +221,7 @@ LINUX: dict[str, Rule] = {
     "memoryPolicy": memory_policy,
     "sysctl": sysctls,
     "seccomp": seccomp,
-    "maskedPaths": container_paths,
+    "maskedPaths": masked_paths,
     "readonlyPaths": container_paths,
     "personality": personality,
 }

@@ -6,7 +6,7 @@ and engines write many such. But who writes "readonly", "no-exec" or "ro,nosuid"
 
 from __future__ import annotations
 
-from pyruntime.spec.places import NO_ID, mapping_faults, namespaces
+from pyruntime.spec.places import NO_ID, is_root, mapping_faults, namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def mounts(value: list[dict[str, Any]], at: str, config: dict[str, Any]) -> Iter
     has_user = "user" in namespaces(config)
     for index, mount in enumerate(value):
         yield from _kind(mount, f"{at}/{index}")
+        if is_root(mount["destination"]) and "remount" not in mount.get("options", ()):
+            text = "is the container's root: what is mounted there would be lost when it is entered (root.path)"
+            yield f"{at}/{index}/destination", text
         for name in ("uidMappings", "gidMappings"):
             yield from mapping_faults(mount.get(name, ()), f"{at}/{index}/{name}")
         for number, option in enumerate(mount.get("options", ())):

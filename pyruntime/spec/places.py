@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +27,11 @@ def namespaces(config: dict[str, Any]) -> dict[str, str]:
     """The types in linux.namespaces with their paths; "" is a new namespace."""
     entries = config.get("linux", {}).get("namespaces", ())
     return {entry["type"]: entry.get("path", "") for entry in entries}
+
+
+def is_root(path: str) -> bool:
+    """Whether a path in the container is its root, as far as one can tell without it: a link may lead there too."""
+    return os.path.normpath("/" + path.lstrip("/")) == "/"
 
 
 def mapping_faults(mappings: list[dict[str, int]], at: str) -> Iterator[Fault]:

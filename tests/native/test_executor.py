@@ -308,9 +308,10 @@ def test_a_mask_takes_the_context_to_its_file_system(tmp_path: Path, classic: bo
     context = 'context="a:b"' if classic else "a:b"
     mask = mount_ops.mask("/hidden", context, classic=classic)
 
-    step, error, call = failure_of(plan_of(mount_ops.open_rootfs(str(tmp_path)), mask))
+    plan = plan_of(ops.open_proc(), mount_ops.open_rootfs(str(tmp_path)), mask)
+    step, error, call = failure_of(plan)
 
-    assert (step, error) == (1, "EINVAL")
+    assert (step, error) == (2, "EINVAL")
     assert call == ("mount" if classic else "fsconfig")
 
 
