@@ -52,8 +52,7 @@ static _Noreturn void run(struct args *a, int state_fd, char **argv, char **envp
     if (dup2(state_fd, 0) < 0 || dup2(2, 1) < 0)
         _exit(126);
     if (call_close_range(3, ~0U, 0) < 0)
-        for (int fd = 3; fd < 4096; fd++)
-            close(fd);
+        close_each(3, ~0U);
     execve(a->s[0], argv, envp);
     _exit(errno == ENOENT ? 127 : 126);
 }

@@ -146,7 +146,7 @@ static int op_find_executable(struct args *a)
 }
 
 /* Before 5.9 there is no close_range(2): every number that could be one. */
-static void close_each(unsigned first, unsigned last)
+void close_each(unsigned first, unsigned last)
 {
     struct rlimit limit;
 

@@ -83,6 +83,7 @@ enum { WALK_NOFOLLOW = 1, WALK_DIRECTORIES = 2, WALK_FILE = 4, WALK_NO_SYMLINKS 
 
 int open_in_root(const char *path, int walk); /* O_PATH descriptor, or -errno */
 int is_root(int fd);
+void close_each(unsigned first, unsigned last); /* ops_start.c */
 int open_parent(const char *path,
                 const char **name);   /* of the last component; parents are made (0755) */
 int open_from_root(const char *path); /* the same from the process's own root, after the pivot */

@@ -1,14 +1,16 @@
 """Hooks in the runtime's namespaces. config.md, "POSIX-platform Hooks".
 
 The state is on the hook's standard input before it starts, in a pipe that we read ourselves too: a hook that
-does not read can neither stop nor kill us. What it prints is kept in memory and shown when it fails.
+does not read can neither stop nor kill us. What it prints is read, and its beginning is shown when it fails.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import select
 import sys
+import time
 
 from pyruntime import where
 from pyruntime.container import interrupts
@@ -41,17 +43,58 @@ def state_of(spec: Spec, id: str, bundle: str, status: str, pid: int) -> bytes:
     return f"{before}{pid}{after}".encode("utf-8", "surrogateescape")
 
 
+class Output:
+    """What a hook prints: the beginning is kept, all is read, so that it neither waits nor fills the memory."""
+
+    __slots__ = ("_read_fd", "cut", "kept", "write_fd")
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.cut = False
+        self._read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._read_fd, False)
+
+    def close_write(self) -> None:
+        """The hook has it: our copy would hide its end."""
+        if self.write_fd >= 0:
+            os.close(self.write_fd)
+        self.write_fd = -1
+
+    def close(self) -> None:
+        """Whatever a hook has left running is told by SIGPIPE that nobody listens any more."""
+        self.close_write()
+        os.close(self._read_fd)
+
+    def fileno(self) -> int:
+        return self._read_fd
+
+    def take(self) -> bool:
+        """Read what is there; False at the end."""
+        try:
+            part = os.read(self._read_fd, PIPE_SIZE)
+        except BlockingIOError:
+            return True
+        self.cut |= len(self.kept) + len(part) > SHOWN
+        self.kept = (self.kept + part)[:SHOWN]
+        return bool(part)
+
+    def text(self) -> str:
+        """For an error; nothing, or a colon in front."""
+        said = self.kept.decode("utf-8", "replace").strip()
+        return f": {said}{' [...]' * self.cut}" if said else ""
+
+
 def run(hook: Hook, name: str, state: bytes, directory: str) -> None:
     """One hook; *name* for errors."""
-    output_fd = os.memfd_create("hook", os.MFD_CLOEXEC)
+    output = Output()
     try:
-        pid = _spawn(hook, name, state, directory, output_fd)
-        _wait(pid, hook.get("timeout") or 0, name, output_fd)
+        pid = _spawn(hook, name, state, directory, output)
+        _wait(pid, hook.get("timeout") or 0, name, output)
     finally:
-        os.close(output_fd)
+        output.close()
 
 
-def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) -> int:
+def _spawn(hook: Hook, name: str, state: bytes, directory: str, output: Output) -> int:
     path = hook["path"]
     keep_descriptors()
     input_fd = _filled_pipe(state)
@@ -67,8 +110,8 @@ def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) 
             dict(entry.partition("=")[::2] for entry in environment(hook, callers(os.environ))),
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, input_fd, 0),
-                (os.POSIX_SPAWN_DUP2, output_fd, 1),
-                (os.POSIX_SPAWN_DUP2, output_fd, 2),
+                (os.POSIX_SPAWN_DUP2, output.write_fd, 1),
+                (os.POSIX_SPAWN_DUP2, output.write_fd, 2),
             ],
             setsid=True,
             setsigmask=[],
@@ -80,6 +123,7 @@ def _spawn(hook: Hook, name: str, state: bytes, directory: str, output_fd: int) 
     finally:
         os.close(say_fd)
         os.close(input_fd)
+        output.close_write()
         os.fchdir(old)
         os.close(old)
     _raise_if_not_executed(pid, said_fd, f"error running {name}: {path}")
@@ -133,17 +177,30 @@ def _kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _has_ended(pid: int, timeout_s: float | None) -> bool:
+def _has_ended(pid: int, timeout_s: int, output: Output) -> bool:
+    """Attend to it until it has ended, or its time is over. 0: there is no limit."""
+    end = time.monotonic() + timeout_s if timeout_s else None
+    poll = select.poll()
     pid_fd = os.pidfd_open(pid)
+    poll.register(pid_fd, select.POLLIN)
+    poll.register(output, select.POLLIN)
     try:
-        return interrupts.wait(pid_fd, timeout_s)
+        while True:
+            ready = dict(interrupts.wait_for_any(poll, end))
+            if output.fileno() in ready and not output.take():
+                poll.unregister(output)
+            if pid_fd in ready:
+                output.take()  # what it printed last
+                return True
+            if end is not None and time.monotonic() >= end:
+                return False
     finally:
         os.close(pid_fd)
 
 
-def _wait(pid: int, timeout_s: int, name: str, output_fd: int) -> None:
+def _wait(pid: int, timeout_s: int, name: str, output: Output) -> None:
     try:
-        ended = _has_ended(pid, timeout_s or None)
+        ended = _has_ended(pid, timeout_s, output)
     except BaseException:
         _kill(pid)
         raise
@@ -153,6 +210,4 @@ def _wait(pid: int, timeout_s: int, name: str, output_fd: int) -> None:
         raise HookError(f"error running {name}: {text}")
     _, status = os.waitpid(pid, 0)
     if status:
-        output = os.pread(output_fd, SHOWN, 0).decode("utf-8", "replace").strip()
-        said = f": {output}" if output else ""
-        raise HookError(f"error running {name}: {wait_status(status)}{said}")
+        raise HookError(f"error running {name}: {wait_status(status)}{output.text()}")

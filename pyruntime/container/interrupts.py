@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import _signal
 import select
+import time
 
 from pyruntime.errors import Interrupted
 
 # SIGHUP, SIGINT, SIGQUIT, SIGTERM
 INTERRUPTING = (1, 2, 3, 15)
+
+LONGEST_S = 1_000_000.0
 
 _held = False
 _waiting = False
@@ -66,5 +69,15 @@ def wait(fd: int, timeout_s: float | None = None) -> bool:
     """Wait until *fd* has something to say (a pidfd: until its process has ended); False if that takes longer."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    with waiting():
-        return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    return bool(wait_for_any(poll, end))
+
+
+def wait_for_any(poll: select.poll, end: float | None) -> list[tuple[int, int]]:
+    """What *poll* finds until *end* of time.monotonic(); nothing if that is over. poll(2) takes no more than 24 days at once."""
+    while True:
+        left_s = None if end is None else max(0.0, end - time.monotonic())
+        with waiting():
+            found = poll.poll(None if left_s is None else min(left_s, LONGEST_S) * 1000)
+        if found or (left_s is not None and left_s <= LONGEST_S):
+            return found
