@@ -19,6 +19,8 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 GONE = (errno.ESRCH, errno.ENOENT, errno.EINVAL)
 
 PF_FORKNOEXEC = 0x40  # from fork until an execve has succeeded; a zombie keeps it
+PF_SIGNALED = 0x400  # killed by a signal
+SIGKILL = 9
 
 
 class Init:
@@ -90,10 +92,19 @@ class Init:
             return None
         from pyruntime.plan import not_executed
 
-        status = int(found[49])
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) in not_executed.STATUSES:
+        status = int(found[49]) or self._hidden_status(int(found[6]))
+        if os.WIFEXITED(status) and (not status or os.WEXITSTATUS(status) in not_executed.STATUSES):
             return None
         return status
+
+    def _hidden_status(self, flags: int) -> int:
+        """The wait status where /proc shows 0 to whoever may not trace it; 0 if it cannot be known: then it was no signal."""
+        try:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            return SIGKILL if flags & PF_SIGNALED else 0  # which signal is not told either
+        assert ended is not None
+        return ended.si_status << 8 if ended.si_code == os.CLD_EXITED else ended.si_status
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended; False if it has not by then."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import requires
 from support.config import Config
 from support.container import Container, MakeContainer
 
@@ -205,3 +206,35 @@ def test_a_name_cannot_write_to_the_terminal(container: MakeContainer, config: C
 
     assert said.startswith(r"exec /bin/\x1b[31mred\nline: no such file or directory")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["run", "exec", "start"])
+@pytest.mark.parametrize(
+    "uid", [0, pytest.param(5, marks=requires.as_root("uses an id that is not mapped"))]
+)
+def test_whoever_may_not_trace_it_knows_how_it_ended(
+    container: MakeContainer, config: Config, verb: str, uid: int
+) -> None:
+    """A process that is not dumpable shows its exit status in /proc to nobody without CAP_SYS_PTRACE."""
+    content, status, words = ENOENT
+    config["process"]["user"] = {"uid": uid, "gid": uid}
+    if verb != "exec":
+        config["process"]["args"] = [SCRIPT]
+    c = container(config) if verb != "exec" else container(config, "pause")
+    write(c, content)
+    without = ["setpriv", "--bounding-set=-sys_ptrace"] if os.geteuid() == 0 else []
+
+    if verb == "start":
+        c.create(prefix=without)
+        assert c.start(prefix=without).stderr == ""
+        assert c.wait_stopped() == status
+        return
+    if verb == "run":
+        ran = c.run(expect=status, prefix=without)
+    else:
+        c.detach()
+        # Joining another user's needs it.
+        ran = c.verb("exec", after=(SCRIPT,), expect=status, prefix=[] if uid else without)
+
+    assert ran.stderr.startswith(words)
+    assert len(ran.stderr.splitlines()) == 1
