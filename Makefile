@@ -23,7 +23,7 @@ SOURCES = $(shell find 2>/dev/null pyruntime csrc schemas packaging -type f -not
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help venv check lint format specification test settings demo conformance bench install clean packages
+.PHONY: help venv sweep fuzz check lint format specification test settings demo conformance bench install clean packages
 
 help: ## this list
 	sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -ts $$'\t'
@@ -69,6 +69,14 @@ test: packages ## everything, from nothing; as root it installs what is missing
 
 settings: TESTS = tests/integration tests/guest/test_settings.py
 settings: test ## real containers on this machine and in guests
+
+sweep: packages ## every verb stopped at each of its system calls; some 20 minutes
+	$(MAKE) --no-print-directory venv
+	packaging/run-tests $(BIN)/pytest tests/attacks/test_crash_sweep.py --sweep-every=1 $(PYTEST_ARGS)
+
+fuzz: packages ## odd input for hours: the configuration, the files of a container, the executor's plan
+	$(MAKE) --no-print-directory venv
+	packaging/run-tests $(BIN)/pytest tests/fuzz --fuzz-examples=200000 $(PYTEST_ARGS)
 
 demo: ## a container from nothing: bundle, plan, a look from inside
 	bash demo/run.sh

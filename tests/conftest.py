@@ -70,6 +70,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="the cgroup to make cgroups in (default: / for root, for a user that above the user's own)",
     )
+    group.addoption(
+        "--sweep-every",
+        type=int,
+        default=29,
+        metavar="N",
+        help="stop verbs at every Nth of their system calls (1: at all of them)",
+    )
+    parser.addoption(
+        "--fuzz-examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="try so many examples of each kind, others each time (default: some, and the same ones)",
+    )
     parser.addoption(
         "--update-golden",
         action="store_true",
