@@ -155,17 +155,26 @@ def personality(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iter
         yield f"{at}/flags", "must be empty: the specification defines no flag"
 
 
-# The specification: where the action takes no errno, the runtime must fail.
-TAKES_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
+# The specification: where the action takes no errno, the runtime must fail. SECCOMP_RET_DATA has 16 bits, so 65536 would be
+# 0, and the call would seem to have succeeded; an errno above MAX_ERRNO the kernel replaces.
+LARGEST_ERRNO = {"SCMP_ACT_ERRNO": 4095, "SCMP_ACT_TRACE": 65535}
+
+
+def _errno(holder: dict[str, Any], name: str, action: str, at: str) -> Iterator[Fault]:
+    if name not in holder:
+        return
+    largest = LARGEST_ERRNO.get(action)
+    if largest is None:
+        yield f"{at}/{name}", f"is not possible with {action}"
+    elif holder[name] > largest:
+        yield f"{at}/{name}", f"must be at most {largest} with {action}"
 
 
 def seccomp(value: dict[str, Any], at: str, _config: dict[str, Any]) -> Iterator[Fault]:
-    if "defaultErrnoRet" in value and value["defaultAction"] not in TAKES_ERRNO:
-        yield f"{at}/defaultErrnoRet", f"is not possible with {value['defaultAction']}"
+    yield from _errno(value, "defaultErrnoRet", value["defaultAction"], at)
     notifies = value["defaultAction"] == "SCMP_ACT_NOTIFY"
     for index, rule in enumerate(value.get("syscalls", ())):
-        if "errnoRet" in rule and rule["action"] not in TAKES_ERRNO:
-            yield f"{at}/syscalls/{index}/errnoRet", f"is not possible with {rule['action']}"
+        yield from _errno(rule, "errnoRet", rule["action"], f"{at}/syscalls/{index}")
         notifies = notifies or rule["action"] == "SCMP_ACT_NOTIFY"
     if notifies and not value.get("listenerPath"):
         yield at, 'must have "listenerPath" because it uses SCMP_ACT_NOTIFY'

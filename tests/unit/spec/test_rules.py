@@ -181,6 +181,7 @@ BAD: list[tuple[str, Any, str, str]] = [
         "/x",
         'must not become "x" as /linux/netDevices/eth0 does',
     ),
+    ("/linux/maskedPaths", ["/a/.."], "/0", "is the container's root, which cannot be hidden"),
     ("/linux/maskedPaths", ["/proc/kcore", "proc"], "/1", 'must be absolute, not "proc"'),
     ("/linux/readonlyPaths", [""], "/0", 'must be absolute, not ""'),
     ("/linux/intelRdt", {"closID": ".."}, "/closID", 'must be "/" or a single name, not ".."'),
@@ -233,6 +234,18 @@ BAD: list[tuple[str, Any, str, str]] = [
         [{"names": ["x"], "action": "SCMP_ACT_KILL", "errnoRet": 0}],
         "/0/errnoRet",
         "is not possible with SCMP_ACT_KILL",
+    ),
+    (
+        "/linux/seccomp/syscalls",
+        [{"names": ["x"], "action": "SCMP_ACT_ERRNO", "errnoRet": 65536}],
+        "/0/errnoRet",
+        "must be at most 4095 with SCMP_ACT_ERRNO",
+    ),
+    (
+        "/linux/seccomp/syscalls",
+        [{"names": ["x"], "action": "SCMP_ACT_TRACE", "errnoRet": 65536}],
+        "/0/errnoRet",
+        "must be at most 65535 with SCMP_ACT_TRACE",
     ),
     (
         "/linux/seccomp",
