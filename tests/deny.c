@@ -22,7 +22,7 @@ static const struct {
     {"fsmount", SYS_fsmount},         {"open_tree", SYS_open_tree},
     {"move_mount", SYS_move_mount},   {"mount_setattr", SYS_mount_setattr},
     {"close_range", SYS_close_range}, {"landlock_create_ruleset", SYS_landlock_create_ruleset},
-    {"faccessat2", SYS_faccessat2},
+    {"faccessat2", SYS_faccessat2},   {"pidfd_open", SYS_pidfd_open},
 };
 
 /* Of setns(2), but for that of one type: EINVAL. */

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from pyruntime.commands._common import write
-from pyruntime.container import own_cgroups, store
-from pyruntime.container.process import wait_readable
+from pyruntime.container import interrupts, own_cgroups, store
 from pyruntime.errors import Error, reason
 from pyruntime.spec.load import encode
 
@@ -78,9 +77,9 @@ def _output(fd: int, pid_fd: int) -> bytes:
 
     text = bytearray()
     end = monotonic() + SECONDS
-    while wait_readable(fd, max(0, end - monotonic())):
+    while interrupts.wait(fd, max(0, end - monotonic())):
         data = os.read(fd, 65536)
-        if not data and wait_readable(pid_fd, max(0, end - monotonic())):
+        if not data and interrupts.wait(pid_fd, max(0, end - monotonic())):
             return bytes(text)
         if not data:
             break

@@ -177,11 +177,14 @@ def _kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _has_ended(pid: int, timeout_s: int, output: Output) -> bool:
+def _has_ended(pid: int, timeout_s: int, name: str, output: Output) -> bool:
     """Attend to it until it has ended, or its time is over. 0: there is no limit."""
     end = time.monotonic() + timeout_s if timeout_s else None
     poll = select.poll()
-    pid_fd = os.pidfd_open(pid)
+    try:
+        pid_fd = os.pidfd_open(pid)
+    except OSError as error:
+        raise HookError(f"error running {name}: pidfd_open: {reason(error.errno or 0)}") from None
     poll.register(pid_fd, select.POLLIN)
     poll.register(output, select.POLLIN)
     try:
@@ -200,7 +203,7 @@ def _has_ended(pid: int, timeout_s: int, output: Output) -> bool:
 
 def _wait(pid: int, timeout_s: int, name: str, output: Output) -> None:
     try:
-        ended = _has_ended(pid, timeout_s, output)
+        ended = _has_ended(pid, timeout_s, name, output)
     except BaseException:
         _kill(pid)
         raise

@@ -12,8 +12,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyruntime.container import status
-from pyruntime.container.process import wait_readable
+from pyruntime.container import interrupts, status
 from pyruntime.errors import KernelError
 from pyruntime.linux.namespaces import TYPES
 
@@ -51,7 +50,7 @@ class InitProc:
 
     def has_ended(self) -> bool:
         """Whether init has; its parent may not have waited for it yet."""
-        return wait_readable(self.pidfd, 0)
+        return interrupts.wait(self.pidfd, 0)
 
     def check(self) -> None:
         """WrongState if init has ended."""

@@ -117,15 +117,6 @@ class Init:
             os.close(fd)
 
 
-def wait_readable(fd: int, timeout_s: float) -> bool:
-    """Wait for *fd* (a pidfd: for the end of its process)."""
-    import select
-
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(timeout_s * 1000))
-
-
 def init_of(pid: int) -> Init | None:
     """The process that has this pid now."""
     found = read_stat(pid)

@@ -196,11 +196,14 @@ def test_create_in_a_hook_is_undone(
 
 
 @SIGNALS
-def test_start_in_a_startcontainer_hook_leaves_it_created(
-    container: MakeContainer, config: Config, number: signal.Signals
+@pytest.mark.parametrize(
+    ("kind", "left"), [("startContainer", "created"), ("poststart", "running")]
+)
+def test_start_in_a_hook_leaves_what_it_has_reached(
+    container: MakeContainer, config: Config, kind: str, left: str, number: signal.Signals
 ) -> None:
     c = container(config, "pause")
-    here = hanging(c, "startContainer")
+    here = hanging(c, kind)
     c.create()
     spawned = c.runtime.spawn("start", c.id)
     wait_until(here.exists, "the hook")
@@ -208,36 +211,17 @@ def test_start_in_a_startcontainer_hook_leaves_it_created(
     spawned.process.send_signal(number)
 
     assert spawned.wait(timeout_s=20).returncode == 128 + number
-    assert c.status == "created"
+    assert c.status == left
     c.delete("--force")
 
 
 @SIGNALS
-def test_start_in_a_poststart_hook_leaves_it_running(
+def test_detached_run_in_a_poststart_hook_is_undone(
     container: MakeContainer, config: Config, number: signal.Signals
 ) -> None:
     c = container(config, "pause")
     here = hanging(c, "poststart")
-    c.create()
-    spawned = c.runtime.spawn("start", c.id)
-    wait_until(here.exists, "the hook")
-
-    spawned.process.send_signal(number)
-
-    assert spawned.wait(timeout_s=20).returncode == 128 + number
-    assert c.status == "running"
-    assert "already running" in c.refuses("start")
-
-
-@SIGNALS
-@pytest.mark.parametrize("verb", ["create", "run"])
-def test_detached_run_in_a_poststart_hook_is_undone(
-    container: MakeContainer, config: Config, verb: str, number: signal.Signals
-) -> None:
-    c = container(config, "pause")
-    here = hanging(c, "poststart" if verb == "run" else "createRuntime")
-    flags = ["--detach"] if verb == "run" else []
-    spawned = c.runtime.spawn(verb, *flags, "--bundle", c.bundle, c.id)
+    spawned = c.runtime.spawn("run", "--detach", "--bundle", c.bundle, c.id)
     wait_until(here.exists, "the hook")
 
     spawned.process.send_signal(number)

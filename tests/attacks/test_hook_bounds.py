@@ -13,6 +13,7 @@ import pytest
 
 from support.config import Config
 from support.container import INSIDE, MakeContainer
+from support.runtime import Runtime
 from support.wait import wait_for_exit
 
 pytestmark = pytest.mark.ours
@@ -74,3 +75,20 @@ def test_who_is_left_running_by_a_hook_keeps_nobody(
     pid = int(left.read_text())
     os.kill(pid, signal.SIGKILL)
     wait_for_exit(pid)
+
+
+def test_a_hook_that_cannot_be_watched_is_an_error_that_says_so(
+    container: MakeContainer, config: Config, runtime: Runtime, deny_binary: Path
+) -> None:
+    """An outer filter may hide pidfd_open(2); the hook is ended, and what was made is undone."""
+    runtime.prefix = [str(deny_binary), "pidfd_open", "--"]
+    config["hooks"] = {"createRuntime": [shell("exec sleep 1000")]}
+    c = container(config)
+
+    message = c.refuses("create")
+    runtime.prefix = []
+
+    assert "createRuntime hook #0: pidfd_open: function not implemented" in message
+    assert len(message.splitlines()) == 1
+    assert not c.exists
+    assert c.processes() == set()
